@@ -1,0 +1,24 @@
+"""The ways in which a task ends without having done what it was asked."""
+
+from invoke.exceptions import Exit
+
+
+class Refused(Exit):
+    """What is so, and what to do about it, in one sentence. Invoke prints it and exits with 1."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message, code)
+
+
+class StoppedForUsers(Refused):
+    """People are at work where the next step would disturb them. Exit code 3."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 3)
+
+
+class Interrupted(Refused):
+    """Ctrl-C: Invoke itself would swallow it and exit with 0. Exit code 130."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 130)

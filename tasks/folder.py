@@ -1,0 +1,60 @@
+"""Files on disk: read whole, written whole."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DiskFolder:
+    """Paths are relative to `root`. What runs leave behind (a path that begins with a dot) is private."""
+
+    root: Path
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            return (self.root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: str, content: bytes) -> None:
+        """Beside the file first, then renamed over it: whoever reads sees the old one or the new one."""
+        target = self._parent_of(path)
+        aside = target.with_name(f".{target.name}.new")
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self._mode(path)), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, target)
+
+    def append(self, path: str, line: bytes) -> None:
+        """A line that a power cut has torn is ended first, so that it spoils no other."""
+        target = self._parent_of(path)
+        with open(os.open(target, os.O_RDWR | os.O_CREAT | os.O_APPEND, self._mode(path)), "r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size and (file.seek(size - 1), file.read(1))[1] != b"\n":
+                line = b"\n" + line
+            file.write(line)
+
+    def tear(self, path: str, content: bytes) -> None:
+        """What a power cut in the middle of `write` leaves: half of the file aside, and the old one as it was."""
+        target = self._parent_of(path)
+        target.with_name(f".{target.name}.new").write_bytes(content[: len(content) // 2])
+
+    def path(self, path: str) -> str:
+        return os.path.relpath(self.root / path)
+
+    def _parent_of(self, path: str) -> Path:
+        target = self.root / path
+        if not target.parent.exists():
+            target.parent.mkdir(parents=True, mode=0o700 if path.startswith(".") else 0o777)
+        return target
+
+    def _mode(self, path: str) -> int:
+        """An edited file keeps its own."""
+        if path.startswith("."):
+            return 0o600
+        target = self.root / path
+        return target.stat().st_mode & 0o777 if target.exists() else 0o644

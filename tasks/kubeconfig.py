@@ -1,0 +1,1 @@
+"""`invoke write-kubeconfig`: access to the cluster for kubectl, private and tested."""

@@ -1,0 +1,49 @@
+"""The rule of the command line: `rehearse` stands first and is followed by tasks that can be rehearsed, or the whole
+line is refused before any of it runs. Named in invoke.yaml under tasks.executor_class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from invoke.executor import Executor
+from invoke.parser.context import ParserContext
+
+from tasks.errors import Refused
+
+REHEARSABLE = ("upgrade-k8s", "status", "write-kubeconfig")
+
+
+class Line(Executor):
+    """Invoke's executor, which looks at the line as a whole first, and has the last word of a rehearsal."""
+
+    def execute(self, *tasks: str | tuple[str, dict[str, Any]] | ParserContext) -> dict[Any, Any]:
+        names = [
+            task if isinstance(task, str) else task[0] if isinstance(task, tuple) else str(task.name) for task in tasks
+        ]
+        rehearsing = refuse_unless_rehearsable(names)
+        self.config.rehearsal = {"line": rehearsing, "folder": "", "json": False, "finished": False}
+        try:
+            results: dict[Any, Any] = super().execute(*tasks)
+        finally:
+            if rehearsing and self.config.rehearsal.folder:
+                from tasks.rehearse import last_words
+
+                last_words(self.config, results_of="upgrade-k8s" in names)
+        return results
+
+
+def refuse_unless_rehearsable(names: Sequence[str]) -> bool:
+    """Whether this line is a rehearsal. Refused where it is half of one."""
+    if "rehearse" not in names:
+        return False
+    if names[0] != "rehearse" or names.count("rehearse") > 1:
+        raise Refused(
+            f"`rehearse` has to stand first: invoke rehearse {' '.join(name for name in names if name != 'rehearse')} …"
+        )
+    if len(names) == 1:
+        raise Refused("`rehearse` needs to know what: invoke rehearse upgrade-k8s --to 1.22")
+    for name in names[1:]:
+        if name not in REHEARSABLE:
+            raise Refused(f"`{name}` can't be rehearsed: only {', '.join(REHEARSABLE)} have a practice side.")
+    return True

@@ -1,0 +1,223 @@
+"""The practice cluster's eksctl: it takes, does, prints and exits as the real one was recorded to (version 0.231)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tasks.plan import durations
+from tasks.plan.version import Minor
+from tasks.practice.commands import Failed, Job, Options
+from tasks.seams import AwsError
+from tasks.tools.kubectl import ADDON_WORKLOADS
+
+if TYPE_CHECKING:
+    from tasks.practice.world import World
+
+STARTS = 1.0  # seconds until eksctl has begun anything
+POLL = 30.0  # eksctl looks that seldom whether an update is over
+WORKLOAD = {addon: workload for workload, addon in ADDON_WORKLOADS.items()}
+
+
+@dataclass(frozen=True)
+class PracticeEksctl:
+    """read: gives the configuration file as a mapping, by the path on the command line."""
+
+    world: World
+    read: Callable[[str], dict[str, Any]]
+
+    def start(self, options: Options) -> Job:
+        """Begins what the command line asks for. Raises Failed with eksctl's own words."""
+        actions: dict[tuple[str, ...], Callable[[Options], Job]] = {
+            ("version",): lambda _: Job("0.231.0\n"),
+            ("upgrade", "cluster"): self.upgrade_cluster,
+            ("create", "nodegroup"): self.create_nodegroup,
+            ("delete", "nodegroup"): self.delete_nodegroup,
+            ("upgrade", "nodegroup"): self.upgrade_nodegroup,
+            ("update", "addon"): self.update_addon,
+            ("utils", "update-kube-proxy"): self.update_default_addon,
+            ("utils", "update-coredns"): self.update_default_addon,
+            ("utils", "update-aws-node"): self.update_default_addon,
+            ("utils", "write-kubeconfig"): self.write_kubeconfig,
+        }
+        if options.words not in actions:
+            raise Failed(f'Error: unknown resource type "{options.words[-1]}"')
+        return actions[options.words](options)
+
+    def upgrade_cluster(self, options: Options) -> Job:
+        if options.get("name"):
+            raise Failed("Error: cannot use --name when --config-file/-f is set")
+        config, eks = self._config(options), self.world.eks
+        if eks.cluster["status"] != "ACTIVE":
+            raise Failed(
+                f'Error: cannot update cluster "{eks.cluster["name"]}" in "{eks.cluster["region"]}" region due to status "{eks.cluster["status"]}"'
+            )
+        current = eks.version
+        to = self._wanted(config["metadata"].get("version"), current)
+        if to == current:
+            return Job("[ℹ]  no cluster version update required\n", seconds=STARTS)
+        verb = "upgrade" if to > current else "roll back"
+        would = f'{verb} cluster "{eks.cluster["name"]}" control plane from current version "{current}" to "{to}"'
+        if "approve" not in options.flags:
+            return Job(
+                f"[ℹ]  (plan) would {would}\n[!]  no changes were applied, run again with '--approve' to apply the changes\n",
+                seconds=STARTS,
+            )
+        try:
+            over = eks.raise_control_plane(to)
+        except AwsError as refusal:
+            raise Failed(f"Error: operation error EKS: UpdateClusterVersion, {refusal}") from None
+        done = f'[✔]  cluster "{eks.cluster["name"]}" control plane has been {"upgraded" if to > current else "rolled back"} to version "{to}"\n'
+        return Job(f"[ℹ]  will {would}\n{done}", seconds=over - self.world.now + POLL)
+
+    def _wanted(self, version: str | None, current: Minor) -> Minor:
+        """The version that eksctl reads out of a file, with what it refuses."""
+        offered = self.world.eks.offered
+        if current not in offered:
+            raise Failed(f'Error: control plane version "{current}" has been deprecated')
+        if not version or version == "auto":
+            return min(current + 1, max(offered))
+        try:
+            to = Minor.parse(version)
+        except ValueError:
+            raise Failed(f'Error: control plane version "{version}" is not supported') from None
+        if to > max(offered):
+            raise Failed(f'Error: control plane version "{to}" is not supported')
+        if to - current > 1:
+            raise Failed(
+                f'Error: upgrading more than one version at a time is not supported. Found upgrade from "{current}" to "{to}". Please upgrade to "{current + 1}" first'
+            )
+        if current - to > 1:
+            raise Failed(
+                f'Error: downgrading more than one version at a time is not supported. Found downgrade from "{current}" to "{to}". Please downgrade to "{current + -1}" first'
+            )
+        if to not in offered:
+            raise Failed(f'Error: control plane version "{to}" has been deprecated')
+        return to
+
+    def create_nodegroup(self, options: Options) -> Job:
+        config, eks = self._config(options), self.world.eks
+        wanted = str(options.get("include")).split(",")
+        declared = {group["name"]: group for group in config.get("nodeGroups") or []}
+        for name in wanted:
+            if name not in declared:
+                raise Failed(
+                    f'Error: couldn\'t create node group filter from command line options: no nodegroups match include glob filter specification: "{name}"'
+                )
+        version = Minor.parse(config["metadata"]["version"])
+        if version not in eks.offered:
+            raise Failed(f'Error: control plane version "{version}" is not supported')
+        lines = []
+        if version != eks.version:
+            lines.append(
+                f'[!]  will use version {version} for new nodegroup(s), while control plane version is {eks.version}; to automatically inherit the version use "--version=auto"'
+            )
+        new = [name for name in wanted if name not in eks.stacks]
+        if old := [name for name in declared if name in eks.stacks]:
+            lines.append(f"[ℹ]  {len(old)} existing nodegroup(s) ({','.join(old)}) will be excluded")
+        if any(eks.stacks.get(name, {}).get("status") == "DELETE_FAILED" for name in wanted):
+            raise Failed(f'Error: failed to create nodegroups for cluster "{eks.cluster["name"]}"')
+        over = max(
+            [eks.create_stack(name, group_state(declared[name], config), version) for name in new],
+            default=self.world.now,
+        )
+        lines.append(f'[✔]  created {len(new)} nodegroup(s) in cluster "{eks.cluster["name"]}"')
+        return Job("\n".join(lines) + "\n", seconds=over - self.world.now + STARTS)
+
+    def delete_nodegroup(self, options: Options) -> Job:
+        eks, name = self.world.eks, str(options.get("name"))
+        if options.get("config-file") is None and "approve" in options.flags:
+            raise Failed("Error: --approve can only be used with --config-file/-f")
+        if name not in eks.stacks:
+            raise Failed(
+                f"Error: operation error EKS: DescribeNodegroup, https response error StatusCode: 404, ResourceNotFoundException: No node group found for name: {name}."
+            )
+        over = eks.delete_stack(name)
+        waits = over - self.world.now if "wait" in options.flags else STARTS
+        return Job(
+            f'[ℹ]  will delete stack "eksctl-{eks.cluster["name"]}-nodegroup-{name}"\n[✔]  deleted 1 nodegroup(s) from cluster "{eks.cluster["name"]}"\n',
+            seconds=waits,
+        )
+
+    def upgrade_nodegroup(self, options: Options) -> Job:
+        eks, name = self.world.eks, str(options.get("name"))
+        if name not in eks.managed:
+            raise Failed(
+                f"Error: operation error EKS: DescribeNodegroup, https response error StatusCode: 404, ResourceNotFoundException: No node group found for name: {name}."
+            )
+        to = Minor.parse(str(options.get("kubernetes-version")))
+        if to > eks.version:
+            raise Failed(
+                f"Error: operation error EKS: UpdateNodegroupVersion, InvalidParameterException: Nodegroup Kubernetes version {to} is newer than the cluster's {eks.version}"
+            )
+        over = eks.raise_managed_group(name, to)
+        return Job(
+            f"[ℹ]  upgrade of nodegroup {name} in progress\n[✔]  nodegroup successfully upgraded\n",
+            seconds=over - self.world.now,
+        )
+
+    def update_addon(self, options: Options) -> Job:
+        eks, name, version = self.world.eks, str(options.get("name")), str(options.get("version"))
+        if name not in eks.addons:
+            raise Failed(
+                f'Error: failed to get addon "{name}": operation error EKS: DescribeAddon, https response error StatusCode: 404, ResourceNotFoundException: No addon: {name} found in cluster: {eks.cluster["name"]}'
+            )
+        if version not in eks.addon_versions(name, eks.version):
+            raise Failed(f'Error: failed to fetch addon version: no version(s) found matching "{version}" for "{name}"')
+        over = eks.update_managed_addon(name, version)
+        return Job(
+            f'[ℹ]  new version provided {version}\n[ℹ]  updating addon\n[ℹ]  addon "{name}" active\n',
+            seconds=over - self.world.now,
+        )
+
+    def update_default_addon(self, options: Options) -> Job:
+        eks, kubernetes = self.world.eks, self.world.kubernetes
+        self._config(options)
+        workload = options.words[-1].removeprefix("update-")
+        addon = ADDON_WORKLOADS[workload]
+        if addon in eks.addons:
+            raise Failed(
+                f"Error: addon {addon} is installed as a managed EKS addon; to update it, use `eksctl update addon` instead"
+            )
+        if workload not in kubernetes.addons:
+            return Job(f'[!]  "{workload}" was not found\n', seconds=STARTS)
+        if "approve" not in options.flags:
+            return Job(f'[✖]  (plan) "{workload}" is not up-to-date\n', seconds=STARTS)
+        kubernetes.set_addon_image(workload, eks.addon_versions(addon, eks.version)[-1])
+        return Job(f'[ℹ]  "{workload}" is now up-to-date\n', seconds=durations.ADDON * 60)
+
+    def write_kubeconfig(self, options: Options) -> Job:
+        self._config(options)
+        return Job("[✔]  saved kubeconfig\n", seconds=STARTS)
+
+    def _config(self, options: Options) -> dict[str, Any]:
+        config = self.read(str(options.get("config-file")))
+        if config["metadata"]["name"] != self.world.eks.cluster["name"]:
+            raise Failed(
+                f"Error: unable to describe cluster control plane: operation error EKS: DescribeCluster, https response error StatusCode: 404, ResourceNotFoundException: No cluster found for name: {config['metadata']['name']}."
+            )
+        return config
+
+
+def group_state(group: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """A declared node group as EKS's half keeps it."""
+    taints = group.get("taints") or {}
+    pairs = (
+        taints.items()
+        if isinstance(taints, dict)
+        else [(t["key"], f"{t.get('value', '')}:{t['effect']}") for t in taints]
+    )
+    minimum = group.get("minSize") or 0
+    return {
+        "labels": group.get("labels") or {},
+        "taints": [
+            dict(zip(("key", "value", "effect"), (key, *value.split(":")), strict=True)) for key, value in pairs
+        ],
+        "zones": group.get("availabilityZones") or config.get("availabilityZones") or ["us-west-2a"],
+        "tags": group.get("tags") or {},
+        "minimum": minimum,
+        "maximum": group.get("maxSize") or 1,
+        "desired": group.get("desiredCapacity") or minimum,
+        "spot": "instancesDistribution" in group,
+    }

@@ -1,0 +1,40 @@
+"""The real world behind the seams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from invoke.config import Config as Settings
+from invoke.context import Context
+
+from tasks.amazon import Boto
+from tasks.cluster import ROOT
+from tasks.folder import DiskFolder
+from tasks.seams import Folder, Seams
+from tasks.shell import InvokeRun, RealProcesses, WallClock
+
+
+@dataclass(frozen=True)
+class ShownFolder:
+    """Under --dry: what would be written is named, and nothing is."""
+
+    folder: Folder
+
+    def read(self, path: str) -> bytes | None:
+        return self.folder.read(path)
+
+    def write(self, path: str, content: bytes) -> None:
+        print(f"write {self.path(path)} ({len(content)} bytes)")
+
+    def append(self, path: str, line: bytes) -> None:
+        print(f"append to {self.path(path)}: {line.decode(errors='replace').rstrip()}")
+
+    def path(self, path: str) -> str:
+        return self.folder.path(path)
+
+
+def seams(settings: Settings, region: str) -> Seams:
+    """AWS by boto3, programs by Invoke, this machine's clock, disk and processes. `--dry` reaches all that can change."""
+    clock, disk, dry = WallClock(), DiskFolder(ROOT), bool(settings.run.dry)
+    run = InvokeRun(Context(settings), clock, ROOT)
+    return Seams(run, Boto(region, dry), clock, ShownFolder(disk) if dry else disk, RealProcesses())
