@@ -143,7 +143,7 @@ class _Walk:
         moved = any(purpose(slot.declared.shape) == "core" for slot in slots)
         names = [f"{slot.leaving} → {new.name}" for slot, new in zip(slots, after, strict=True)] + managed
         self._replaced |= {slot.leaving for slot in slots}
-        by_name = {slot.declared.name: slot for slot in after}
+        by_name = {slot.declared.name: new for slot, new in zip(slots, after, strict=True)}
         self.slots = [by_name.get(slot.declared.name, slot) for slot in self.slots]
         self.managed.update(dict.fromkeys(managed, at_hop))
         if slots:
