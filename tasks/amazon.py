@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.seams import AwsError
 
-CONNECT, READ, TRIES = 10, 20, 3  # seconds, seconds, attempts: nobody watches a silent terminal for minutes
+CONNECT, READ, TRIES = 5, 9, 2  # seconds, seconds, attempts: an endpoint that does not answer costs 20 s at most
 READS = re.compile(r"(?:describe|list|get)_")
 
 

@@ -86,6 +86,11 @@ def current_context(files: list[Path]) -> Context:
     )
 
 
+def context_names(file: Path) -> set[str]:
+    """All contexts of a kubeconfig; none if it is not there."""
+    return {str(entry.get("name")) for entry in _load(file).get("contexts") or []} if file.exists() else set()
+
+
 def _named(document: dict[str, Any], section: str, name: object) -> dict[str, Any]:
     return next((entry for entry in document.get(section) or [] if entry.get("name") == name), {})
 

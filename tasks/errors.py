@@ -18,7 +18,11 @@ class StoppedForUsers(Refused):
 
 
 class Interrupted(Refused):
-    """Ctrl-C: Invoke itself would swallow it and exit with 0. Exit code 130."""
+    """Ctrl-C, which Invoke itself would swallow: exit code 130. SIGTERM: 143."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, 130)
+    def __init__(self, message: str, code: int = 130) -> None:
+        super().__init__(message, code)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where a task has something to give back first."""

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.errors import Refused
+
 
 @dataclass(frozen=True)
 class DiskFolder:
@@ -15,7 +17,7 @@ class DiskFolder:
 
     def read(self, path: str) -> bytes | None:
         try:
-            return (self.root / path).read_bytes()
+            return self._inside(path).read_bytes()
         except FileNotFoundError:
             return None
 
@@ -44,13 +46,21 @@ class DiskFolder:
         target.with_name(f".{target.name}.new").write_bytes(content[: len(content) // 2])
 
     def path(self, path: str) -> str:
-        return os.path.relpath(self.root / path)
+        return os.path.relpath(self._inside(path))
 
     def _parent_of(self, path: str) -> Path:
-        target = self.root / path
+        target = self._inside(path)
         if not target.parent.exists():
             target.parent.mkdir(parents=True, mode=0o700 if path.startswith(".") else 0o777)
         return target
+
+    def _inside(self, path: str) -> Path:
+        """Never anything outside: a rehearsal's folder has to keep a rehearsal in."""
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise Refused(
+                f"{path} is not a path inside {self.root.name}/: name files of this deployment relative to it."
+            )
+        return self.root / path
 
     def _mode(self, path: str) -> int:
         """An edited file keeps its own."""

@@ -9,7 +9,7 @@ from typing import Any
 from invoke.executor import Executor
 from invoke.parser.context import ParserContext
 
-from tasks.errors import Refused
+from tasks.errors import Interrupted, Refused
 
 REHEARSABLE = ("upgrade-k8s", "status", "write-kubeconfig")
 
@@ -25,6 +25,8 @@ class Line(Executor):
         self.config.rehearsal = {"line": rehearsing, "folder": "", "json": False, "finished": False}
         try:
             results: dict[Any, Any] = super().execute(*tasks)
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted: the same command goes on from here.") from None
         finally:
             if rehearsing and self.config.rehearsal.folder:
                 from tasks.rehearse import last_words

@@ -68,8 +68,9 @@ class Lock:
             )
 
     def release(self) -> None:
-        """Whatever becomes of it: an abandoned lock runs out by itself."""
-        self._run(self.kubectl.delete_lease(NAMESPACE, NAME))
+        """Only if it is ours still. Whatever becomes of it: an abandoned lock runs out by itself."""
+        nobody = {"op": "replace", "path": "/spec/holderIdentity", "value": ""}
+        self._run(self.kubectl.patch_lease(NAMESPACE, NAME, [self._is_mine(), nobody]))
 
     def _create(self) -> None:
         lease = {
@@ -85,8 +86,10 @@ class Lock:
         self.renewed = self.seams.clock.now()
 
     def _renewal(self) -> list[str]:
-        test = {"op": "test", "path": "/spec/holderIdentity", "value": self.me}
-        return self.kubectl.patch_lease(NAMESPACE, NAME, [test, self._time()])
+        return self.kubectl.patch_lease(NAMESPACE, NAME, [self._is_mine(), self._time()])
+
+    def _is_mine(self) -> dict[str, Any]:
+        return {"op": "test", "path": "/spec/holderIdentity", "value": self.me}
 
     def _patch(self, operations: list[dict[str, Any]]) -> None:
         ran = self._run(self.kubectl.patch_lease(NAMESPACE, NAME, [*operations, self._time()]))

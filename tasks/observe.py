@@ -26,7 +26,7 @@ class Observer:
     config: Config
     account: str
     kubectl: Kubectl
-    told: Mapping[str, Minor] = field(default_factory=dict)  # versions that the operator vouches for
+    told: dict[str, Minor] = field(default_factory=dict)  # versions that the operator vouches for, or this run
     _constants: dict[Any, Any] = field(default_factory=dict)
 
     def observe(self) -> Cluster:
@@ -129,15 +129,13 @@ class Observer:
 
     def _image_version(self, name: str, scaling_group: Mapping[str, Any] | None) -> Minor | None:
         """What the group's next node would be: launch template → image → the minor in the image's name."""
-        if name in self.told:
-            return self.told[name]
         template = aws.template_of(scaling_group) if scaling_group else None
         if template is None:
-            return None
+            return self.told.get(name)
         number, version = template
         image = self._once(template, lambda: self._image(number, version), keep=not version.startswith("$"))
         names = self._once(image, lambda: self._image_name(image))
-        return aws.image_minor(names) if names else None
+        return (aws.image_minor(names) if names else None) or self.told.get(name)
 
     def _image(self, template: str, version: str) -> str | None:
         answer = self._aws("ec2", "describe_launch_template_versions", LaunchTemplateId=template, Versions=[version])
@@ -228,6 +226,10 @@ def explain_kubectl(ran: Ran) -> str:
         return "The Kubernetes API server does not answer: look at the network (VPN, firewall, the cluster's public access)."
     if ran.exit == 127:
         return "kubectl is not installed: install a version within one minor of the cluster's."
+    if "executable" in words and "not found" in words:
+        return f"The program that the kubeconfig takes its tokens from is not installed ({words}): install the AWS CLI."
+    if "client.authentication.k8s.io/v1alpha1" in words:
+        return "The kubeconfig asks for tokens in a form that is gone since 1.24: run `invoke write-kubeconfig`."
     if "Unauthorized" in words or "provide credentials" in words:
         return "The Kubernetes API server does not know this AWS identity: it needs an access entry, or a line in the ConfigMap aws-auth."
     if "Forbidden" in words or "forbidden" in words:

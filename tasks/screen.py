@@ -32,6 +32,7 @@ class Screen:
     json: bool = False
     _status: Any = None
     _label: str = ""
+    _began: float = 0.0
     _console: Console | None = field(default=None, repr=False)
 
     @property
@@ -104,10 +105,10 @@ class Screen:
         for step, argv in lines:
             self.says(f"{step}: {shlex.join(argv)}")
 
-    def step_begins(self, step: Step) -> None:
+    def step_begins(self, step: Step, now: float) -> None:
         self.says(f"{step.id}: {step.does}", "bold")
         usual = f" (usually {duration(step.minutes * 60)})" if step.minutes else ""
-        self._label = f"{step.id}{usual}"
+        self._label, self._began = f"{step.id}{usual}", now
         if self.live:
             self._status = self.console.status(self._label)
             self._status.start()
@@ -116,10 +117,10 @@ class Screen:
         self.rest()
         self.says(f"{step.id}: done in {duration(seconds)}", "green")
 
-    def tick(self, seconds: float) -> None:
-        """The running step's elapsed time; nothing where lines can't be overwritten."""
+    def tick(self, now: float) -> None:
+        """The running step's elapsed time; nothing where lines can't be overwritten. now: seconds since 1970."""
         if self._status is not None:
-            self._status.update(f"{self._label}: {duration(seconds)} so far")
+            self._status.update(f"{self._label}: {duration(now - self._began)} so far")
 
     def rest(self) -> None:
         """No running line any more: whatever ended the step."""

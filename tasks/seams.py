@@ -52,7 +52,7 @@ class Run(Protocol):
 
 
 class Aws(Protocol):
-    """One AWS operation, in botocore's shapes: aws("eks", "describe_cluster", name="l2l") → the whole answer.
+    """One AWS operation, in botocore's shapes: aws("eks", "describe_cluster", name="hub") → the whole answer.
 
     All pages of an answer in one. Raises AwsError.
     """

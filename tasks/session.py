@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -61,7 +61,7 @@ class Session:
         account = "" if self.rehearsing else str(self.settings.aws.account)
         return identity(self.seams, self.config, account)
 
-    def observer(self, told: Mapping[str, Minor] | None = None) -> Observer:
+    def observer(self, told: dict[str, Minor] | None = None) -> Observer:
         """Who we are and which API server this is are settled before the first look at the cluster."""
         account = self.identity.account
         kubectl = connect(self.seams, self.config, str(self.settings.kubernetes.server or ""))

@@ -68,6 +68,11 @@ def group_table(screen: Screen, title: str, cluster: Cluster) -> None:
     screen.table(title, ("name", "version", "ready", "people", "state"), rows)
 
 
+def command_lines(plan: Plan, commands: Commands) -> list[tuple[str, list[str]]]:
+    """(step, command line), in order."""
+    return [(step.id, line) for step in plan.steps for action in step.actions for line in commands.of(action)]
+
+
 def plan_document(plan: Plan, cluster: Cluster, commands: Commands) -> Document:
     """`upgrade-k8s --output=json`."""
     return {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
 from dataclasses import dataclass
 
+from tasks import report
 from tasks.carry_out import Order, Upgrade
 from tasks.cluster import confirmed
 from tasks.commands import Commands
-from tasks.errors import Refused
+from tasks.errors import Refused, Terminated
 from tasks.journal import Journal
 from tasks.lock import Lock
 from tasks.plan.differences import autoscaler_behind
@@ -17,7 +18,7 @@ from tasks.plan.values import Cluster
 from tasks.plan.version import Minor
 from tasks.programs import refuse_missing
 from tasks.session import Session
-from tasks.show import group_table, plan_document
+from tasks.show import command_lines, group_table, plan_document
 
 
 @dataclass(frozen=True)
@@ -30,54 +31,57 @@ class Wishes:
     wait_seconds: float
     until: str | None
     yes: bool
-    told: Mapping[str, Minor]
+    told: dict[str, Minor]
 
 
 def upgrade(session: Session, wishes: Wishes) -> None:
     """The whole task. Raises Refused, StoppedForUsers or Interrupted where it ends early."""
-    screen, order = (
+    if not (session.dry or session.screen.json):
+        refuse_missing(session.seams)
+    run = _run(session, wishes)
+    before = run.observer.observe()
+    plan = run.plan(before)
+    done = _is_done(plan, wishes.until) or not plan.steps
+    if session.screen.json:
+        session.screen.data(plan_document(plan, before, run.commands))
+    elif done:
+        what = "control plane, nodes, add-ons and configuration" if not plan.steps else f"{wishes.until} is done"
+        session.screen.says(f"{before.name} is at {before.control_plane.version} already: {what}.")
+        _finished(session)
+    else:
+        _show(session, plan, before)
+        if session.dry:
+            session.screen.commands(command_lines(plan, run.commands))
+            return
+        if not (session.rehearsing or wishes.yes or confirmed(f"Carry this out on {before.name}?")):
+            raise Refused("Nothing was changed.")
+        _carry_out(session, run, plan, before)
+
+
+def _run(session: Session, wishes: Wishes) -> Upgrade:
+    observer, config, seams = session.observer(wishes.told), session.config, session.seams
+    return Upgrade(
+        seams,
+        observer,
+        Journal(seams, config.name),
+        Lock(seams, observer.kubectl),
         session.screen,
+        session.file,
+        Commands(config.name, config.region, seams.folder.path(session.file), observer.kubectl),
         Order(wishes.target, wishes.strategy, wishes.users, wishes.wait_seconds, wishes.until),
     )
-    observer = session.observer(wishes.told)
-    config = session.config
-    commands = Commands(config.name, config.region, session.seams.folder.path(session.file), observer.kubectl)
-    run = Upgrade(
-        session.seams,
-        observer,
-        Journal(session.seams, config.name),
-        Lock(session.seams, observer.kubectl),
-        screen,
-        session.file,
-        commands,
-        order,
-    )
-    before = observer.observe()
-    plan = run.plan(before)
-    _refuse_unknown_step(plan, wishes.until)
-    if screen.json:
-        screen.data(plan_document(plan, before, commands))
-        return
-    if not plan.steps:
-        screen.says(f"{before.name} is at {wishes.target} already: control plane, nodes, add-ons and configuration.")
-        _finished(session)
-        return
-    _show(session, plan, before)
-    if session.dry:
-        screen.commands(
-            [(step.id, line) for step in plan.steps for action in step.actions for line in commands.of(action)]
-        )
-        return
-    refuse_missing(session.seams, observer.kubectl)
-    if not (session.rehearsing or wishes.yes or confirmed(f"Carry this out on {before.name}?")):
-        raise Refused("Nothing was changed.")
-    _carry_out(session, run)
 
 
-def _refuse_unknown_step(plan: Plan, until: str | None) -> None:
-    if until and until not in [step.id for step in plan.steps]:
-        steps = ", ".join(step.id for step in plan.steps) or "none, for everything is done"
-        raise Refused(f"--until {until!r} is no step of this plan; its steps are: {steps}.")
+def _is_done(plan: Plan, until: str | None) -> bool:
+    """Whether the step to stop after is behind us. Refused if there never is such a step."""
+    if not until or until in [step.id for step in plan.steps]:
+        return False
+    kind, _, version = until.rpartition("-")
+    minor = Minor.within(version)
+    if kind in ("control-plane", "addons", "nodes", "config") and minor and minor <= plan.start:
+        return True
+    steps = ", ".join(step.id for step in plan.steps) or "none, for everything is done"
+    raise Refused(f"--until {until!r} is no step of this plan; its steps are: {steps}.")
 
 
 def _show(session: Session, plan: Plan, cluster: Cluster) -> None:
@@ -88,14 +92,39 @@ def _show(session: Session, plan: Plan, cluster: Cluster) -> None:
         session.screen.says(f"! {warning}", "yellow")
 
 
-def _carry_out(session: Session, run: Upgrade) -> None:
+def _carry_out(session: Session, run: Upgrade, plan: Plan, before: Cluster) -> None:
     original = session.seams.folder.read(session.file) or b""
+    after, trouble = None, ""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         after = run.run()
+    except Refused as refused:
+        trouble = str(refused.message)
+        raise
     finally:
         session.screen.rest()
+        _report(session, run, plan, before, after, trouble)
     _say_end(session, run, after, original)
     _finished(session)
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    """SIGTERM ends a run as Ctrl-C does: with the lock released and fences given back."""
+    raise Terminated
+
+
+def _report(session: Session, run: Upgrade, plan: Plan, before: Cluster, after: Cluster | None, trouble: str) -> None:
+    same = f"invoke upgrade-k8s --to {plan.target}"
+    next_steps = [f"Go on with the same command: `{same}`."] if trouble else []
+    next_steps += autoscaler_behind(after) if after else []
+    next_steps += ["Commit the configuration file, which the upgrade has edited."] if after else []
+    hazards = [f"{step.id}: {hazard.text} ({hazard.source})" for step in plan.steps for hazard in step.hazards]
+    breaks = [f"{step.id}: {text}" for step in plan.steps for text in step.breaks]
+    story = report.Story(
+        plan, report.passages(run.journal), before, after, trouble, [*plan.warnings, *breaks, *hazards], next_steps
+    )
+    path = report.write(session.seams, story)
+    session.screen.says(f"Report: {path}" if path else "The report could not be written.")
 
 
 def _say_end(session: Session, run: Upgrade, after: Cluster, original: bytes) -> None:
@@ -112,7 +141,9 @@ def _say_end(session: Session, run: Upgrade, after: Cluster, original: bytes) ->
         screen.says(
             f"Keep the configuration: git commit --message='Upgrade Kubernetes to {after.control_plane.version}' {path}"
         )
-    if after.control_plane.version == run.order.target and run.passages[-1].step.id != run.order.until:
+    if after.control_plane.version == run.order.target and (
+        run.last_done is None or run.last_done.id != run.order.until
+    ):
         screen.says(
             f"{after.name} is at {run.order.target}: control plane, nodes, add-ons and configuration.", "bold green"
         )

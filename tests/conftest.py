@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.rehearsal import Rehearsal
+from tests.rehearsal import ROOT, Rehearsal
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("default"))
@@ -19,3 +20,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def rehearsal(tmp_path: Path) -> Rehearsal:
     """The deployment's own cluster, as its configuration declares it."""
     return Rehearsal.begin(tmp_path / "practice")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the deployment, for tests that run `invoke` as a process and leave something behind."""
+    copy = tmp_path / "tree"
+    copy.mkdir()
+    for name in ("tasks.py", "invoke.yaml"):
+        shutil.copy(ROOT / name, copy)
+    for name in ("tasks", "infra"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy

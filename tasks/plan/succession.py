@@ -10,6 +10,7 @@ import re
 import string
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tasks.errors import Refused
 from tasks.plan.values import Cluster, Config, ConfigGroup, Group
@@ -39,6 +40,7 @@ class Succession:
         return self.current is not None or self.old is not None
 
 
+@lru_cache(maxsize=4096)
 def split_name(name: str) -> tuple[str, str]:
     """Stem and letter: `core-b` is ("core", "b"); a name without a letter counts as `a`."""
     found = re.fullmatch(r"(.+)-([a-z])", name, re.ASCII)

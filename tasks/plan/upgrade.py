@@ -62,17 +62,13 @@ class _Walk:
 
     def go_supported(self) -> None:
         """A hop whenever every kubelet survives it, a roll where the cheapest path has one."""
+        now = self.control_plane
+        versions = {n: max(slot.version, now) if slot.pending else slot.version for n, slot in enumerate(self.slots)}
+        rolls = plan_rolls(now, self.target, versions, bool(self.managed))
         while True:
-            pending = [slot for slot in self.slots if slot.pending]
-            settled = {slot.name: slot.version for slot in self.slots if not slot.pending}
-            rolls = plan_rolls(
-                self.control_plane,
-                self.target,
-                {**settled, **{s.name: max(self.control_plane, s.version) for s in pending}},
-                bool(self.managed),
-            )
             due = rolls.get(self.control_plane, frozenset())
-            self._nodes_step([slot for slot in self.slots if slot.pending or slot.name in due], self.control_plane)
+            rolled = [slot for n, slot in enumerate(self.slots) if slot.pending or n in due]
+            self._nodes_step(rolled, self.control_plane)
             if self.control_plane >= self.target:
                 return
             self._hop()

@@ -10,6 +10,7 @@ from pathlib import Path
 from tasks.folder import DiskFolder
 from tasks.practice.door import Door
 from tasks.seams import Ran, Seams, Watch
+from tasks.shell import RealProcesses, process_start
 
 POLL = 20.0  # virtual seconds between two looks at a running command
 
@@ -54,12 +55,13 @@ class PracticeProcesses:
     real: bool = True
 
     def myself(self) -> tuple[str, int, str]:
-        return "operator@practice", self.number or os.getpid(), "practice"
+        number = self.number or os.getpid()
+        return "operator@practice", number, process_start(number) if self.real else "practice"
 
     def alive(self, number: int, start: str) -> bool:
         if str(number) in self.door.world.state["jobs"]:
             return self.door.runs(str(number))
-        return self.real and Path(f"/proc/{number}").exists()
+        return self.real and RealProcesses().alive(number, start)
 
 
 @dataclass(frozen=True)

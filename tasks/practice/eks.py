@@ -58,7 +58,7 @@ class PracticeEks:
         if lagging:
             raise AwsError(
                 "InvalidRequestException",
-                f"Nodegroup(s) {', '.join(lagging)} must be updated to match cluster version {self.version} before updating cluster version",
+                f"Nodegroups {', '.join(lagging)} must be updated to match cluster version {self.version} before updating cluster version",
             )
         update = {"id": f"update-{self.world.serial()}", "to": str(to), "status": "InProgress"}
         self.state["updates"].insert(0, update)

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 
 from tasks.plan.version import Minor
 
-# From this version on a configuration one below the cluster is a rollback, which is why it is guarded against.
-OLDEST = (0, 200)
-
 
 def upgrade_cluster(config: str) -> list[str]:
     """Takes the version from the file, which has to say exactly one more than the cluster has."""

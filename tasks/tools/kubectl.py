@@ -11,7 +11,6 @@ from tasks.plan.values import Addon, Autoscaler, Budget, Node, Pairs, Pod, PodKi
 from tasks.plan.version import Minor
 
 GROUP_LABELS = ("alpha.eksctl.io/nodegroup-name", "eks.amazonaws.com/nodegroup")
-OLDEST = (1, 18)
 
 Object = Mapping[str, Any]
 
@@ -64,9 +63,6 @@ class Kubectl:
         """A JSON patch: its `test` entries make the API server refuse it when somebody else was faster."""
         words = ("patch", "lease", name, f"--namespace={namespace}", "--type=json", f"--patch={json.dumps(patch)}")
         return self.line(*words)
-
-    def delete_lease(self, namespace: str, name: str) -> list[str]:
-        return self.line("delete", "lease", name, f"--namespace={namespace}", "--ignore-not-found")
 
 
 @dataclass(frozen=True)

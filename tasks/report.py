@@ -1,0 +1,154 @@
+"""The Markdown report of an upgrade: for whoever wants to know next year how it went."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tasks.errors import Refused
+from tasks.journal import Journal
+from tasks.plan.steps import Plan
+from tasks.plan.values import Cluster
+from tasks.screen import duration
+from tasks.seams import Seams
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One step as it really went, over all runs that had to do with it. Seconds since 1970; ended: None if it has not."""
+
+    step: str
+    began: float
+    ended: float | None
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a report tells. after: None where the run ended early, with `trouble` as the reason."""
+
+    plan: Plan
+    passages: Sequence[Passage]
+    before: Cluster
+    after: Cluster | None
+    trouble: str
+    warnings: Sequence[str]
+    next_steps: Sequence[str]
+
+
+def passages(journal: Journal) -> list[Passage]:
+    """The steps since the last upgrade that came to its end, killed runs included."""
+    found: dict[str, Passage] = {}
+    open_again = True
+    for entry in journal.entries():
+        if entry["event"] == "begin" and open_again:
+            found, open_again = {}, False
+        elif entry["event"] == "done":
+            open_again = True
+        elif entry["event"] == "step":
+            known = found.get(entry["step"])
+            found[entry["step"]] = Passage(entry["step"], known.began if known else entry["at"], None)
+        elif entry["event"] == "step-done" and entry["step"] in found:
+            found[entry["step"]] = Passage(entry["step"], found[entry["step"]].began, entry["at"])
+    return list(found.values())
+
+
+def markdown(story: Story) -> str:
+    """GitHub renders it, the Mermaid chart included."""
+    plan, before = story.plan, story.before
+    verdict = "done" if story.after and not story.trouble else "ended early"
+    parts = [
+        f"# {before.name}: Kubernetes {plan.start} to {plan.target}, {verdict}",
+        story.trouble or f"Strategy {plan.strategy}; usually {duration(plan.minutes * 60)}.",
+        "## What ran when",
+        _chart(story),
+        _table(("step", "began (UTC)", "took"), [_passage_row(passage) for passage in story.passages]),
+        "## Versions",
+        _table(("", "before", "after"), _versions(before, story.after)),
+        "## Plan",
+        _table(
+            ("step", "what it does", "why", "done when", "usually"),
+            [(step.id, step.does, step.why, step.done_when, f"{step.minutes} min") for step in plan.steps],
+        ),
+        "## Warnings",
+        _items(story.warnings),
+        "## Next steps",
+        _items(story.next_steps),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def write(seams: Seams, story: Story) -> str | None:
+    """Writes it to reports/, and to the job summary of GitHub Actions. Returns the path; None if that failed.
+
+    A report never makes a run fail.
+    """
+    began = story.passages[0].began if story.passages else seams.clock.now()
+    name = f"{_time(began, '%Y-%m-%d-%H%M')}-{story.before.name}-kubernetes-{story.plan.target}.md"
+    text = markdown(story)
+    try:
+        seams.folder.write(f"reports/{name}", text.encode())
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(text)
+    except (Refused, OSError):
+        return None
+    return seams.folder.path(f"reports/{name}")
+
+
+def _chart(story: Story) -> str:
+    lines = [
+        "```mermaid",
+        "gantt",
+        f"    title {story.before.name} {story.plan.start} to {story.plan.target}",
+        "    dateFormat X",
+        "    axisFormat %H:%M",
+    ]
+    titles = {"control-plane": "Control plane", "addons": "Add-ons", "nodes": "Node groups", "config": "Configuration"}
+    for kind, title in titles.items():
+        rows = [passage for passage in story.passages if passage.step.startswith(kind)]
+        if rows:
+            lines.append(f"    section {title}")
+            lines += [
+                f"    {row.step} : {'done' if row.ended else 'crit'}, {round(row.began)}, {round(row.ended or row.began + 60)}"
+                for row in rows
+            ]
+    return "\n".join([*lines, "```"])
+
+
+def _passage_row(passage: Passage) -> tuple[str, str, str]:
+    took = duration(passage.ended - passage.began) if passage.ended else "not done"
+    return passage.step, _time(passage.began, "%Y-%m-%d %H:%M"), took
+
+
+def _versions(before: Cluster, after: Cluster | None) -> list[tuple[str, str, str]]:
+    rows = [("control plane", str(before.control_plane.version), str(after.control_plane.version) if after else "?")]
+    for title, versions in (("node group", _group_versions), ("add-on", _addon_versions)):
+        old, new = versions(before), versions(after) if after else {}
+        rows += [
+            (f"{title} {name}", old.get(name, "-"), new.get(name, "-" if after else "?")) for name in sorted(old | new)
+        ]
+    return rows
+
+
+def _group_versions(cluster: Cluster) -> dict[str, str]:
+    return {group.name: f"{group.version or 'unknown'}, {len(group.nodes)} nodes" for group in cluster.groups}
+
+
+def _addon_versions(cluster: Cluster) -> dict[str, str]:
+    return {addon.name: addon.version for addon in cluster.addons}
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _items(texts: Sequence[str]) -> str:
+    return "\n".join(f"- {text}" for text in texts) or "None."
+
+
+def _time(seconds: float, form: str) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(form)
