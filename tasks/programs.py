@@ -7,7 +7,7 @@ from tasks.observe import READ_LIMIT
 from tasks.seams import Seams
 from tasks.tools import eksctl
 
-OLDEST_EKSCTL = (0, 200)  # what it answers was recorded; older ones know no Kubernetes version that EKS still offers
+OLDEST_EKSCTL = (0, 200, 0)  # what it answers was recorded; older ones know no Kubernetes version that EKS still offers
 
 
 def refuse_missing(seams: Seams) -> None:
@@ -16,6 +16,6 @@ def refuse_missing(seams: Seams) -> None:
     version = eksctl.parse_version(ran.stdout)
     if ran.exit != 0 or version is None:
         raise Refused("eksctl is not installed: https://eksctl.io/installation/ tells how.")
-    if version < OLDEST_EKSCTL:
+    if version.release < OLDEST_EKSCTL:
         wanted = ".".join(map(str, OLDEST_EKSCTL))
         raise Refused(f"eksctl {ran.stdout.strip()} is too old: install {wanted} or later.")

@@ -7,9 +7,13 @@ https://kubernetes.io/releases/version-skew-policy/#kube-proxy
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tasks.plan.values import Addon
 from tasks.plan.version import Minor
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 # What eksctl can update when EKS does not manage it: `eksctl utils update-…` for each. kube-proxy is the last one:
 # its minor version then tells that the ones before it are done, which their own versions do not tell.
@@ -64,14 +68,13 @@ def route(name: str, current: str, wanted: str, available: Sequence[str]) -> tup
         return ()
     if name != "vpc-cni":
         return (wanted,)
-    newest: dict[int, str] = {}
-    for version in sorted(available, key=_numbers):
-        newest[_numbers(version)[1]] = version
-    low, high = _numbers(current)[1], _numbers(wanted)[1]
-    return (*(newest[minor] for minor in range(low + 1, high) if minor in newest), wanted)
+    newest = {_version(version).minor: version for version in sorted(available, key=_version)}
+    between = range(_version(current).minor + 1, _version(wanted).minor)
+    return (*(newest[minor] for minor in between if minor in newest), wanted)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    """`v1.10.4-eksbuild.1` is (1, 10, 4, 1)."""
-    plain, _, build = version.removeprefix("v").partition("-eksbuild.")
-    return tuple(int(part) if part.isdecimal() else 0 for part in (*plain.split(".")[:3], build or "0"))
+def _version(text: str) -> Version:
+    """`v1.10.4-eksbuild.1`: EKS's build number is what Python calls a local version."""
+    from packaging.version import Version
+
+    return Version(text.replace("-", "+", 1))

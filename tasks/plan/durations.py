@@ -6,7 +6,7 @@ yours took.
 
 CONTROL_PLANE = 25  # EKS takes 10 to 40
 ADDON = 1.5  # one image pull on each node
-CREATE_GROUPS = 10  # all stacks at once, nodes Ready included
+CREATE_GROUPS = 12  # all stacks at once, nodes Ready included
 DRAIN_GROUP = 3  # the hub's volume moves to the new node
 DELETE_GROUP = 7  # CloudFormation takes down one stack
 RAISE_MANAGED_GROUP = 15

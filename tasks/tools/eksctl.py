@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tasks.plan.version import Minor
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 
 def upgrade_cluster(config: str) -> list[str]:
@@ -78,10 +82,14 @@ def version() -> list[str]:
     return ["eksctl", "version"]
 
 
-def parse_version(text: str) -> tuple[int, int] | None:
-    """`0.231.0-dev` is (0, 231)."""
-    parts = text.strip().split(".")
-    return (int(parts[0]), int(parts[1])) if len(parts) >= 2 and all(part.isdecimal() for part in parts[:2]) else None
+def parse_version(text: str) -> Version | None:
+    """Of `eksctl version`, such as `0.231.0-dev`; None if that is no version."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(text.strip())
+    except InvalidVersion:
+        return None
 
 
 def default_addon_updated(stdout: str) -> bool:
