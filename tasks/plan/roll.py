@@ -90,6 +90,8 @@ def roll_actions(
         )
     pairs = [(_leaving(slot), new) for slot, new in zip(slots, after, strict=True)]
     awaits = {new.name: _ready(old, new, to) for old, new in pairs}
+    successors = {old: new.name for old, new in pairs if old}
+    raised = [group for name in managed if (group := cluster.group(name))]
     actions: list[Action] = []
     if edit := _edit(slots, after, to, file_version):
         actions.append(edit)
@@ -97,10 +99,12 @@ def roll_actions(
     if missing:
         actions.append(CreateGroups(missing, to))
     actions += [wait for wait in awaits.values() if wait.name in missing or not is_ready(cluster, wait)]
-    for old, new in sorted(((old, new) for old, new in pairs if old), key=lambda pair: drain_order(cluster, pair[0])):
-        actions += [*_empty(cluster, old, users), DeleteGroup(old.name, awaits[new.name])]
-    actions += [action for name in managed for action in _raise_managed(cluster, name, managed_to, users)]
-    stop = _stop(cluster, [old.name for old, _ in pairs if old] + list(managed)) if users == "stop" else []
+    for group in sorted([*successors, *raised], key=lambda group: drain_order(cluster, group)):
+        if group.managed:
+            actions += _raise_managed(cluster, group, managed_to, users)
+        else:
+            actions += [*_empty(cluster, group, users), DeleteGroup(group.name, awaits[successors[group]])]
+    stop = _stop(cluster, [*successors, *raised]) if users == "stop" else []
     return (*stop, *actions), after
 
 
@@ -171,13 +175,11 @@ def _force(cluster: Cluster, old: Group, users: str) -> bool:
     return bool(bare) and all(pod.kind in granted for pod in bare)
 
 
-def _raise_managed(cluster: Cluster, name: str, to: Minor, users: str) -> list[Action]:
-    group = cluster.group(name)
-    waits = users == "wait" and group is not None and bool(cluster.users_on(group))
-    return [*([AwaitUsers(name)] if waits else []), RaiseManagedGroup(name, to)]
+def _raise_managed(cluster: Cluster, group: Group, to: Minor, users: str) -> list[Action]:
+    waits = users == "wait" and bool(cluster.users_on(group))
+    return [*([AwaitUsers(group.name)] if waits else []), RaiseManagedGroup(group.name, to)]
 
 
-def _stop(cluster: Cluster, names: Sequence[str]) -> list[Action]:
-    groups = [group for name in names if (group := cluster.group(name))]
+def _stop(cluster: Cluster, groups: Iterable[Group]) -> list[Action]:
     users = tuple((pod.name, group.name) for group in groups for pod in cluster.users_on(group))
     return [StopForUsers(users)] if users else []

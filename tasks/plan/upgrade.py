@@ -136,7 +136,8 @@ class _Walk:
             group.name for group in self.cluster.groups if group.name not in self._replaced
         }
         actions, after = roll_actions(self.cluster, slots, managed, to, at_hop, self.file_version, taken, self.users)
-        moved = any(purpose(slot.declared.shape) == "core" for slot in slots)
+        shapes = [slot.declared.shape for slot in slots] + [g.shape for g in self.cluster.groups if g.name in managed]
+        moved = any(purpose(shape) == "core" for shape in shapes)
         names = [f"{slot.leaving} → {new.name}" for slot, new in zip(slots, after, strict=True)] + managed
         self._replaced |= {slot.leaving for slot in slots}
         by_name = {slot.declared.name: new for slot, new in zip(slots, after, strict=True)}

@@ -32,7 +32,8 @@ def practice_world(
     """The cluster as the file declares it, everything Ready.
 
     version: the control plane's and the nodes', instead of the file's. versions: of single groups. users: how many
-    people have a server open; they leave one after the other. managed_addons: add-ons that EKS manages.
+    people have a server open; they leave one after the other. managed_addons: add-ons that EKS manages, beside those
+    that the file lists.
     """
     metadata = config["metadata"]
     version = version or Minor.parse(metadata["version"])
@@ -54,7 +55,7 @@ def practice_world(
         world.eks.managed[name] = {**group, "status": "ACTIVE", "version": str(version)}
         for _ in range(group["desired"]):
             world.kubernetes.join(name, True, str(version), group["labels"], group["taints"], group["zones"][0])
-    _install_addons(world, version, managed_addons)
+    _install_addons(world, version, {*managed_addons, *(addon["name"] for addon in config.get("addons") or [])})
     _install_hub(world)
     _start_servers(world, users)
     return world
@@ -88,7 +89,7 @@ def _seat_users(groups: list[dict[str, Any]], users: int) -> None:
             return
 
 
-def _install_addons(world: World, version: Minor, managed: tuple[str, ...]) -> None:
+def _install_addons(world: World, version: Minor, managed: set[str]) -> None:
     for workload, (addon, kind) in ADDONS.items():
         tag = PracticeEks.addon_versions(addon, version)[0]
         if addon in managed:

@@ -173,7 +173,10 @@ class PracticeEks:
         return {"updateIds": [update["id"] for update in self.state["updates"]]}
 
     def _eks_describe_update(self, name: str, updateId: str) -> dict[str, Any]:
-        update = next(update for update in self.state["updates"] if update["id"] == updateId)
+        self._found(name)
+        update = next((update for update in self.state["updates"] if update["id"] == updateId), None)
+        if update is None:
+            raise AwsError("ResourceNotFoundException", f"No update found for ID: {updateId}")
         parameters = [{"type": "Version", "value": update["to"]}]
         return {"update": {"id": updateId, "status": update["status"], "type": "VersionUpdate", "params": parameters}}
 
@@ -182,6 +185,9 @@ class PracticeEks:
         return {"nodegroups": sorted(self.managed)}
 
     def _eks_describe_nodegroup(self, clusterName: str, nodegroupName: str) -> dict[str, Any]:
+        self._found(clusterName)
+        if nodegroupName not in self.managed:
+            raise AwsError("ResourceNotFoundException", f"No node group found for name: {nodegroupName}.")
         group = self.managed[nodegroupName]
         return {
             "nodegroup": {
@@ -205,6 +211,9 @@ class PracticeEks:
         return {"addons": sorted(self.addons)}
 
     def _eks_describe_addon(self, clusterName: str, addonName: str) -> dict[str, Any]:
+        self._found(clusterName)
+        if addonName not in self.addons:
+            raise AwsError("ResourceNotFoundException", f"No addon: {addonName} found in cluster: {clusterName}")
         addon = self.addons[addonName]
         return {
             "addon": {

@@ -13,8 +13,10 @@ Answer = Mapping[str, Any]
 
 STACK_GROUP = "alpha.eksctl.io/nodegroup-name"  # eksctl's tag on the stack of a node group
 TEMPLATE = "k8s.io/cluster-autoscaler/node-template/"  # tags that tell the autoscaler what a node would look like
-# Labels that Kubernetes, EKS and eksctl put on every node: they say nothing about what the group is for.
-PLATFORM = re.compile(r"(?:^|\.)(?:kubernetes\.io|k8s\.io|eksctl\.io|amazonaws\.com)/")
+# Labels and taints that Kubernetes, EKS, eksctl and the autoscaler put on nodes: they say nothing about what a group is for.
+PLATFORM = re.compile(
+    r"(?:^|\.)(?:kubernetes\.io|k8s\.io|eksctl\.io|amazonaws\.com)/|^[A-Za-z]+ClusterAutoscaler(?:=|$)"
+)
 
 # Where the Kubernetes minor stands in the names of EKS's images, family by family.
 _IMAGES = (
