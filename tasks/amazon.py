@@ -41,6 +41,8 @@ class Boto:
             ) from None
         except BotoCoreError as error:
             raise AwsError(type(error).__name__, str(error)) from None
+        except ValueError as error:  # botocore's for an AWS_ENDPOINT_URL without https://
+            raise AwsError("InvalidEndpoint", str(error)) from None
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:

@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 
-@task(positional=[], help={"long": "the same properties with a hundred times the cases"})
+@task(positional=[], auto_shortflags=False, help={"long": "the same properties with a hundred times the cases"})
 def test(c: Context, long: bool = False) -> None:
     """Run linter, type checker and tests. Tests whose parts are missing are skipped, and named."""
     profile = "long" if long else "default"

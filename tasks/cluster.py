@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -16,11 +14,10 @@ if TYPE_CHECKING:
     from tasks.plan.version import Minor
     from tasks.session import Session
 
-ROOT = Path(__file__).resolve().parent.parent
 OUTPUT_HELP = "json: print it as JSON, and nothing else, on stdout"
 
 
-@task(positional=[], help={"output": OUTPUT_HELP})
+@task(positional=[], auto_shortflags=False, help={"output": OUTPUT_HELP})
 def status(c: Context, output: str = "") -> None:
     """Show the live cluster: control plane, node groups, add-ons, and where the configuration differs.
 
@@ -36,7 +33,7 @@ def status(c: Context, output: str = "") -> None:
         status_tables(session.screen, session.config, cluster)
 
 
-@task(positional=[])
+@task(positional=[], auto_shortflags=False)
 def write_kubeconfig(c: Context) -> None:
     """Let kubectl reach the cluster: write its access into your kubeconfig, and test it.
 
@@ -50,6 +47,7 @@ def write_kubeconfig(c: Context) -> None:
 
 @task(
     positional=[],
+    auto_shortflags=False,  # -e is Invoke's --echo elsewhere, and would end servers here
     iterable=["group_version"],
     help={
         "to": "the Kubernetes version to go to, such as 1.22",
@@ -124,10 +122,3 @@ def _seconds(text: str) -> float:
     if not found:
         raise Refused(f"--wait-for-users {text!r} is not a time such as 8h or 30m.")
     return int(found[1]) * (3600.0 if found[2] == "h" else 60.0)
-
-
-def confirmed(question: str) -> bool:
-    """Asks on a terminal. Refused where nobody can answer."""
-    if not sys.stdin.isatty():
-        raise Refused("Nobody is there to say yes: add --yes if the plan is to be carried out.")
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

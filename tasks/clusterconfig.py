@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ KEYS = frozenset(
     """accessConfig addons addonsConfig apiVersion autoModeConfig availabilityZones capabilities cloudWatch
     controlPlaneScalingConfig fargateProfiles gitops iam iamIdentityMappings identityProviders karpenter kind
     kubernetesNetworkConfig localZones managedNodeGroups metadata nodeGroups outpost privateCluster
-    remoteNetworkConfig secretsEncryption status upgradePolicy vpc zonalShiftConfig""".split()
+    remoteNetworkConfig secretsEncryption upgradePolicy vpc zonalShiftConfig""".split()
 )
 
 
@@ -37,7 +38,10 @@ def parse(content: bytes | None, path: str) -> Config:
     for key in ("name", "region", "version"):
         if not metadata.get(key):
             raise Refused(f"{path} has no metadata.{key}: add it.")
-    zones = frozenset(found.get("availabilityZones") or ())
+    version = _version(metadata["version"], path)
+    if not all(isinstance(metadata[key], str) for key in ("name", "region")):
+        raise Refused(f"{path} has a metadata.name or region that is not text: put it into quotation marks.")
+    zones = _zones(found, path)
     groups = (
         *_groups(found, "nodeGroups", False, zones, path),
         *_groups(found, "managedNodeGroups", True, zones, path),
@@ -46,7 +50,7 @@ def parse(content: bytes | None, path: str) -> Config:
     for name in names:
         if names.count(name) > 1:
             raise Refused(f"{path} has {names.count(name)} node groups called {name}: give each a name of its own.")
-    return Config(str(metadata["name"]), str(metadata["region"]), _version(metadata["version"], path), groups)
+    return Config(metadata["name"], metadata["region"], version, groups)
 
 
 def document(content: bytes | None, path: str) -> dict[str, Any]:
@@ -60,12 +64,12 @@ def document(content: bytes | None, path: str) -> dict[str, Any]:
         loaded = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except UnicodeDecodeError:
         raise Refused(f"{path} is not UTF-8 text: save it as such.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist, say
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
         hint = " (YAML is indented with spaces, never with tabs)" if "\t" in text else ""
         raise Refused(
-            f"{path} is not valid YAML{place}: {getattr(error, 'problem', None) or 'look there'}{hint}."
+            f"{path} is not valid YAML{place}: {getattr(error, 'problem', None) or getattr(error, 'reason', error)}{hint}."
         ) from None
     if not isinstance(loaded, dict):
         raise Refused(
@@ -77,7 +81,7 @@ def document(content: bytes | None, path: str) -> dict[str, Any]:
 def _version(value: object, path: str) -> Minor:
     if not isinstance(value, str):
         raise Refused(
-            f'{path} has metadata.version without quotation marks, which YAML reads as the number {value}: write "1.30".'
+            f"{path} has metadata.version without quotation marks, so that YAML reads {value} (1.30 is 1.3 to it): add them."
         )
     try:
         return Minor.parse(value)
@@ -95,25 +99,49 @@ def _groups(
         if not isinstance(group, dict) or not isinstance(group.get("name"), str) or not group["name"]:
             raise Refused(f"{path} has an entry in {key} without a name: give each node group one.")
         shape = Shape(
-            _labels(group, path), _taints(group.get("taints")), frozenset(group.get("availabilityZones") or zones)
+            own_labels(_texts(group, "labels", path).items()), _taints(group, path), _zones(group, path) or zones
         )
-        yield ConfigGroup(group["name"], managed, shape, int(group.get("desiredCapacity") or group.get("minSize") or 0))
+        _texts(group, "tags", path)
+        sizes = [_size_of(group, key, path) for key in ("desiredCapacity", "minSize", "maxSize")]
+        yield ConfigGroup(group["name"], managed, shape, sizes[0] or sizes[1])
 
 
-def _labels(group: Mapping[str, Any], path: str) -> frozenset[tuple[str, str]]:
-    labels = group.get("labels") or {}
-    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
-        raise Refused(f"{path} has labels of {group['name']} that are not text: put their values into quotation marks.")
-    return own_labels(labels.items())
+def _texts(group: Mapping[str, Any], key: str, path: str) -> dict[str, str]:
+    found = group.get(key) or {}
+    if not isinstance(found, dict) or not all(isinstance(text, str) for pair in found.items() for text in pair):
+        raise Refused(f"{path} has {key} of {group['name']} that are not text: put their values into quotation marks.")
+    return found
 
 
-def _taints(taints: object) -> frozenset[str]:
+def _zones(entity: Mapping[str, Any], path: str) -> frozenset[str]:
+    found = entity.get("availabilityZones") or []
+    if not isinstance(found, list) or not all(isinstance(zone, str) for zone in found):
+        raise Refused(f"{path} has availabilityZones that are not a list of names: write [us-west-2a, us-west-2b].")
+    return frozenset(found)
+
+
+def _size_of(group: Mapping[str, Any], key: str, path: str) -> int:
+    found = group.get(key) or 0
+    if type(found) is not int or found < 0:
+        raise Refused(f"{path} has a {key} of {group['name']} that is not a number of nodes: write 0, 1, 2, …")
+    return found
+
+
+def _taints(group: Mapping[str, Any], path: str) -> frozenset[str]:
     """Both of eksctl's forms: a list of key, value and effect, and the old map `worker: "true:NoSchedule"`."""
-    if isinstance(taints, dict):
-        return frozenset(f"{key}={value}" for key, value in taints.items())
-    if isinstance(taints, list):
-        return frozenset(f"{taint['key']}={taint.get('value', '')}:{taint['effect']}" for taint in taints)
-    return frozenset()
+    found = group.get("taints") or []
+    if isinstance(found, dict) and all(isinstance(text, str) and text.count(":") == 1 for text in found.values()):
+        return frozenset(f"{key}={text}" for key, text in found.items())
+    if isinstance(found, list) and all(_is_taint(taint) for taint in found):
+        return frozenset(f"{taint['key']}={taint.get('value', '')}:{taint['effect']}" for taint in found)
+    raise Refused(
+        f"{path} has taints of {group['name']} that can't be read: list them with key, value and effect as text."
+    )
+
+
+def _is_taint(taint: object) -> bool:
+    texts = isinstance(taint, dict) and all(isinstance(text, str) for text in taint.values())
+    return texts and {"key", "effect"} <= set(taint)  # type: ignore[call-overload]
 
 
 def edit(content: bytes, change: Edit, path: str) -> bytes:
@@ -127,11 +155,21 @@ def edit(content: bytes, change: Edit, path: str) -> bytes:
     for start, end, replacement in sorted(_splices(text, change, path), reverse=True):
         text = text[:start] + replacement + text[end:]
     edited = bom + text.encode()
-    if document(edited, path) != _expected(document(content, path), change):
+    try:
+        safe = document(edited, path) == _expected(document(content, path), change)
+    except Refused:  # no YAML any more
+        safe = False
+    if not safe:
         raise Refused(
-            f"{path} can't be edited safely (an anchor or a merge key reaches into the edit): make this change by hand: {change}."
+            f"{path} can't be edited safely (look for a key that stands twice, an anchor or a merge key): by hand, {_words(change)}."
         )
     return edited
+
+
+def _words(change: Edit) -> str:
+    parts = [f"set metadata.version to {change.version}"] if change.version else []
+    parts += [f"rename {old} to {new}" for old, new in change.renames]
+    return ", ".join([*parts, *(f"set desiredCapacity of {name} to {size}" for name, size in change.desired)])
 
 
 def _expected(document: dict[str, Any], change: Edit) -> dict[str, Any]:
@@ -148,14 +186,22 @@ def _expected(document: dict[str, Any], change: Edit) -> dict[str, Any]:
 def _splices(text: str, change: Edit, path: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, replacement) for each place."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    root = YAML().compose(text)
+    try:
+        root = YAML().compose(text)
+    except YAMLError as error:  # it is stricter than eksctl: no tabs between words
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}" if mark else "it"
+        raise Refused(f"{path} can't be edited safely because of {place}: write spaces for tabs there.") from None
     if change.version:
         yield _scalar(_at(_at(root, "metadata"), "version"), str(change.version), text, path)
     names, sizes = dict(change.renames), dict(change.desired)
     groups = _at(root, "nodeGroups")
     for group in groups.value if groups is not None else []:
         name = _at(group, "name")
+        if name is None:
+            raise Refused(f"{path} has a node group whose name comes from a merge key: write it where the group is.")
         new = names.get(name.value, name.value)
         if new != name.value:
             yield _scalar(name, new, text, path)
@@ -169,13 +215,18 @@ def _at(mapping: Any, key: str) -> Any:
 
 
 def _scalar(node: Any, value: str, text: str, path: str) -> tuple[int, int, str]:
-    """In the same quotation marks as before; a version without any gets them."""
+    """In the same quotation marks as before."""
     if node is None:
         raise Refused(f"{path} lacks what has to be changed to {value}: add it.")
     start, end = node.start_mark.index, node.end_mark.index
-    written = text[start:end]
+    written = re.sub(r"\A(?:[&!]\S*\s+)+", "", text[start:end].rstrip())  # without its anchor and its tag
+    start += len(text[start:end].rstrip()) - len(written)
+    if not written:
+        raise Refused(
+            f"{path} has a key without a value before line {node.start_mark.line + 1}: write one, such as {value}."
+        )
     quote = written[0] if written[0] in "\"'" else ""
-    return start, start + len(written.rstrip()), f"{quote}{value}{quote}"
+    return start, start + len(written), f"{quote}{value}{quote}"
 
 
 def _size(group: Any, name: Any, size: int, text: str, path: str) -> tuple[int, int, str]:
@@ -187,7 +238,7 @@ def _size(group: Any, name: Any, size: int, text: str, path: str) -> tuple[int, 
         return after, after, f", desiredCapacity: {size}"
     key = next(found for found, value in group.value if found.value == "name")
     end = text.find("\n", after)
-    newline = "\r\n" if text[:end].endswith("\r") else "\n"
+    newline = "\r\n" if text[:end].endswith("\r") or (end < 0 and "\r\n" in text) else "\n"
     line_end = len(text) if end < 0 else end + 1
     lead = "" if end >= 0 else newline
     return (

@@ -77,8 +77,9 @@ def current_context(files: list[Path]) -> Context:
         where = " or ".join(map(str, files))
         raise Refused(f"There is no current context in {where}: run `invoke write-kubeconfig`.")
     for file, document in documents.items():
-        context = _named(document, "contexts", name).get("context", {})
-        server = _named(document, "clusters", context.get("cluster")).get("cluster", {}).get("server")
+        context = _named(document, "contexts", name).get("context") or {}
+        cluster = _named(document, "clusters", context.get("cluster")).get("cluster") or {}
+        server = cluster.get("server")
         if server:
             return Context(name, server, str(file))
     raise Refused(
@@ -95,6 +96,11 @@ def _named(document: dict[str, Any], section: str, name: object) -> dict[str, An
     return next((entry for entry in document.get(section) or [] if entry.get("name") == name), {})
 
 
+def _well_formed(section: object) -> bool:
+    """A list of named entries, or nothing."""
+    return section is None or (isinstance(section, list) and all(isinstance(entry, dict) for entry in section))
+
+
 def _load(file: Path) -> dict[str, Any]:
     import yaml
 
@@ -102,7 +108,7 @@ def _load(file: Path) -> dict[str, Any]:
         document = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         if document is None:
             return {}
-        if not isinstance(document, dict):
+        if not isinstance(document, dict) or not all(map(_well_formed, map(document.get, ("contexts", "clusters")))):
             raise ValueError
     except (yaml.YAMLError, UnicodeDecodeError, ValueError):
         raise Refused(f"The kubeconfig {file} is broken: move it away and run `invoke write-kubeconfig`.") from None

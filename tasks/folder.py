@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tasks.errors import Refused
 
+ROOT = Path(__file__).resolve().parent.parent  # of this deployment
+
 
 @dataclass(frozen=True)
 class DiskFolder:

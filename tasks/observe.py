@@ -203,6 +203,7 @@ def explain(error: AwsError, config: Config) -> str:
         "PartialCredentialsError": "The AWS credentials are incomplete: set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         "ProfileNotFound": f"{error.message}: name one of `aws configure list-profiles` in AWS_PROFILE.",
         "EndpointConnectionError": "AWS can't be reached: look at the network, and at AWS_ENDPOINT_URL if it is set.",
+        "InvalidEndpoint": f"AWS can't be reached ({error.message}): AWS_ENDPOINT_URL has to be of the form https://….",
         "ConnectTimeoutError": "AWS does not answer: look at the network, and at AWS_ENDPOINT_URL if it is set.",
         "ReadTimeoutError": "AWS does not answer: look at the network, and at AWS_ENDPOINT_URL if it is set.",
     }

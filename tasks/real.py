@@ -8,8 +8,7 @@ from invoke.config import Config as Settings
 from invoke.context import Context
 
 from tasks.amazon import Boto
-from tasks.cluster import ROOT
-from tasks.folder import DiskFolder
+from tasks.folder import ROOT, DiskFolder
 from tasks.seams import Folder, Seams
 from tasks.shell import InvokeRun, RealProcesses, WallClock
 

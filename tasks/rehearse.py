@@ -12,8 +12,8 @@ from invoke.config import Config as Settings
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.cluster import ROOT
 from tasks.errors import Refused
+from tasks.folder import ROOT, DiskFolder
 from tasks.plan.version import Minor
 
 HELP = {
@@ -30,7 +30,7 @@ HELP = {
 }
 
 
-@task(positional=[], help=HELP)
+@task(positional=[], auto_shortflags=False, help=HELP)
 def rehearse(
     c: Context,
     resume: bool = False,
@@ -92,7 +92,6 @@ def _refuse_shape_of_old_cluster(folder: Path, shape: Mapping[str, str]) -> None
 
 def _begin(c: Context, folder: Path, shape: Mapping[str, str]) -> None:
     from tasks import clusterconfig
-    from tasks.folder import DiskFolder
     from tasks.plan.steps import Edit
     from tasks.practice import rehearsal
     from tasks.practice.cluster import OFFERED, practice_world

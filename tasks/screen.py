@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tasks.errors import Refused
 from tasks.plan.steps import Plan, Step, StopForUsers
 
 if TYPE_CHECKING:
@@ -137,6 +138,12 @@ class Screen:
             self.says(f"  waiting for {what}")
 
     _waiting: str = ""
+
+    def confirms(self, question: str) -> bool:
+        """Asks on a terminal. Refused where nobody can answer."""
+        if not sys.stdin.isatty():
+            raise Refused("Nobody is there to say yes: add --yes if the plan is to be carried out.")
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
     def diff(self, path: str, before: bytes, after: bytes) -> None:
         """The changed lines of a file; on a terminal in colours."""

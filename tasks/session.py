@@ -11,10 +11,9 @@ from typing import Any
 from invoke.context import Context
 
 from tasks import clusterconfig
-from tasks.cluster import ROOT
 from tasks.connect import Identity, connect, identity
 from tasks.errors import Refused
-from tasks.folder import DiskFolder
+from tasks.folder import ROOT, DiskFolder
 from tasks.observe import Observer
 from tasks.plan.values import Config
 from tasks.plan.version import Minor

@@ -52,7 +52,11 @@ class InvokeRun:
             self.context.run(line)
             return Ran(tuple(argv), 0, "", "")
         to_files = watch is not None and self.root is not None
-        redirected = f" >{shlex.quote(self._output('out'))} 2>{shlex.quote(self._output('err'))}" if to_files else ""
+        redirected = (
+            " </dev/null" if self.root is not None else ""
+        )  # a program that asks is told at once that nobody is there
+        if to_files:
+            redirected += f" >{shlex.quote(self._output('out'))} 2>{shlex.quote(self._output('err'))}"
         promise = self.context.run(
             f"exec {line}{redirected}", asynchronous=True, warn=True, dry=False, hide=True, in_stream=False
         )
@@ -74,6 +78,7 @@ class InvokeRun:
                 watch.pause()
             if limit is not None and self.clock.now() - begun > limit:
                 runner.kill()
+                runner.threads.clear()  # not waited for: what the command has started may hold on to its pipes
                 break
         result = promise.join()
         assert isinstance(result, Result)
@@ -84,6 +89,7 @@ class InvokeRun:
     def _output(self, name: str) -> str:
         folder = (self.root or Path()) / OUTPUT
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / name).touch(mode=0o600)
         return str(folder / name)
 
     def _read(self, name: str) -> str:
@@ -105,7 +111,8 @@ class RealProcesses:
             return False
         except PermissionError:
             pass
-        return process_start(number) in (start, "")
+        fields = _stat(number)
+        return not fields or (fields[0] != "Z" and fields[_START] == start)  # Z: over, and waited for by nobody
 
 
 def process_number(runner: object) -> int:
@@ -116,11 +123,19 @@ def process_number(runner: object) -> int:
 
 def process_start(number: int) -> str:
     """When a process was started, in a text that tells it from a later one of the same number; "" if that is unknown."""
+    fields = _stat(number)
+    return fields[_START] if fields else ""
+
+
+def _stat(number: int) -> list[str]:
+    """What Linux says of a process, its state first; see proc(5). Empty if that is unknown."""
     try:
-        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return ""
-    return fields[19]  # in clock ticks since the machine was started; see proc(5)
+        return []
+
+
+_START = 19  # in clock ticks since the machine was started
 
 
 def installed(program: str) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from tasks import report
 from tasks.carry_out import Order, Upgrade
-from tasks.cluster import confirmed
 from tasks.commands import Commands
 from tasks.errors import Refused, Terminated
 from tasks.journal import Journal
@@ -53,7 +52,7 @@ def upgrade(session: Session, wishes: Wishes) -> None:
         if session.dry:
             session.screen.commands(command_lines(plan, run.commands))
             return
-        if not (session.rehearsing or wishes.yes or confirmed(f"Carry this out on {before.name}?")):
+        if not (session.rehearsing or wishes.yes or session.screen.confirms(f"Carry this out on {before.name}?")):
             raise Refused("Nothing was changed.")
         _carry_out(session, run, plan, before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,17 +114,17 @@ class PracticeKubectl:
         lease = self.world.kubernetes.leases.get(name)
         if lease is None:
             raise Failed(f'Error from server (NotFound): leases.coordination.k8s.io "{name}" not found')
-        operations = json.loads(str(options.get("patch")))
-        for operation in operations:
+        patched = copy.deepcopy(lease)
+        for operation in json.loads(str(options.get("patch"))):
             section, key = operation["path"].strip("/").split("/")
-            if operation["op"] == "test" and lease[section][key] != operation["value"]:
+            if operation["op"] != "test":
+                patched[section][key] = operation["value"]
+            elif patched[section].get(key) != operation["value"]:
                 raise Failed(
                     f"The request is invalid: the server rejected our request due to an error in our request: testing value {operation['path']} failed"
                 )
-        for operation in operations:
-            section, key = operation["path"].strip("/").split("/")
-            lease[section][key] = operation["value"]
-        lease["metadata"]["resourceVersion"] = str(self.world.serial())
+        patched["metadata"]["resourceVersion"] = str(self.world.serial())
+        self.world.kubernetes.leases[name] = patched
         return Job(f"lease.coordination.k8s.io/{name} patched\n")
 
     # API objects

@@ -69,7 +69,7 @@ class PracticeKubernetes:
 
     def leave(self, group: str) -> None:
         """The group's nodes are gone, and with them whatever still ran there."""
-        gone = {name for name, node in self.nodes.items() if node["group"] == group}
+        gone = self.cordon(group, True)
         for key in [key for key, pod in self.pods.items() if pod["node"] in gone]:
             self.evict(key)
         for name in gone:
@@ -115,8 +115,7 @@ class PracticeKubernetes:
             if pod["node"] is None:
                 fits = [name for name, node in self.nodes.items() if self._fits(pod, node)]
                 if fits:
-                    pod["node"] = fits[0]
-                    self.world.after(MOVES, "pod runs", key)
+                    pod.update(node=fits[0], runs_at=self.world.after(MOVES, "pod runs", key))
 
     @staticmethod
     def _fits(pod: State, node: State) -> bool:
@@ -124,8 +123,10 @@ class PracticeKubernetes:
         return matches and not node["cordoned"] and not node["taints"]
 
     def pod_runs(self, key: str) -> None:
-        if key in self.pods and self.pods[key]["node"] is not None:
-            self.pods[key]["running"] = True
+        """Unless it was sent elsewhere on its way."""
+        pod = self.pods.get(key)
+        if pod and pod["node"] is not None and pod["runs_at"] <= self.world.now:
+            pod["running"] = True
             self._note_break()
 
     def pod_leaves(self, key: str) -> None:
