@@ -27,6 +27,7 @@ class Boto:
             print(f"aws {service} {operation} {words}")
             return {}
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             client = self._client(service)
@@ -39,7 +40,7 @@ class Boto:
             raise AwsError(
                 error.response["Error"].get("Code", "Unknown"), error.response["Error"].get("Message", "")
             ) from None
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise AwsError(type(error).__name__, str(error)) from None
         except ValueError as error:  # botocore's for an AWS_ENDPOINT_URL without https://
             raise AwsError("InvalidEndpoint", str(error)) from None

@@ -55,8 +55,9 @@ class Upgrade:
     commands: Commands
     order: Order
     under_way: Step | None = None
-    last_done: Step | None = None
+    complete: bool = False
     _began: float = 0.0
+    _busy: str = ""  # what is in progress in AWS without our doing
     _users_since: float | None = None
 
     @cached_property
@@ -75,13 +76,14 @@ class Upgrade:
         """The cluster at the end. Raises Refused when it can't go on; fences are given back then."""
         self.lock.take()
         try:
-            self.journal.write("begin", target=str(self.order.target), strategy=self.order.strategy)
             self._wait_for_survivors()
-            cluster = self._walk()
+            cluster = self._walk(self.settled())
             self.journal.write("done", version=str(cluster.control_plane.version))
             return cluster
-        except KeyboardInterrupt as signal:
-            raise Interrupted(self._what_goes_on(), 143 if isinstance(signal, Terminated) else 130) from None
+        except Terminated as signal:
+            raise Interrupted(self._what_goes_on(), signal.code) from None
+        except KeyboardInterrupt:
+            raise Interrupted(self._what_goes_on()) from None
         except Refused as refused:
             self.journal.write("stopped", why=refused.message)
             raise
@@ -90,10 +92,10 @@ class Upgrade:
 
     # The walk
 
-    def _walk(self) -> Cluster:
-        cluster = self.settled()
+    def _walk(self, cluster: Cluster) -> Cluster:
+        self.journal.write("begin", version=str(cluster.control_plane.version), target=str(self.order.target))
         plan = self.plan(cluster)
-        while plan.steps:
+        while self._goes_on(plan):
             step = plan.steps[0]
             self._enter(step)
             action = step.actions[0]
@@ -101,9 +103,13 @@ class Upgrade:
             cluster, plan = self._moved(action, ran, cluster)
             if not plan.steps or plan.steps[0].id != step.id:
                 self._leave(step)
-                if step.id == self.order.until:
-                    break
+        self.complete = not plan.steps
         return cluster
+
+    def _goes_on(self, plan: Plan) -> bool:
+        """Until the plan is empty; or until the step to stop after is none of it any more, whoever has done it."""
+        steps = [step.id for step in plan.steps]
+        return bool(steps) and self.order.until in (None, *steps)
 
     def _moved(self, action: Action, ran: Ran | None, before: Cluster) -> tuple[Cluster, Plan]:
         """The world after an action, in which the plan begins with something else. Raises Refused if it never does."""
@@ -142,7 +148,7 @@ class Upgrade:
         self.screen.step_begins(step, self._began)
 
     def _leave(self, step: Step) -> None:
-        self.under_way, self.last_done = None, step
+        self.under_way = None
         self.journal.write("step-done", step=step.id)
         self.screen.step_ends(step, self.seams.clock.now() - self._began)
 
@@ -156,8 +162,10 @@ class Upgrade:
                 raise Refused(
                     f"After {round(SETTLE / 60)} minutes {busy} is still in progress: look at it in the AWS console, then start again."
                 )
+            self._busy = busy
             self.screen.waits_for(busy)
             self.performer.sleep()
+        self._busy = ""
         return cluster
 
     def _look(self) -> Cluster:
@@ -180,6 +188,10 @@ class Upgrade:
 
     def _what_goes_on(self) -> str:
         step = self.under_way
+        if step is None and self._busy:
+            return (
+                f"Interrupted while waiting for {self._busy}, which goes on in AWS. The same command goes on from here."
+            )
         if step is None:
             return "Interrupted: nothing is in progress. The same command goes on from here."
         return f"Interrupted in {step.id}: what AWS has begun goes on there ({step.does}). The same command goes on from here."

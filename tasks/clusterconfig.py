@@ -11,7 +11,6 @@ from tasks.errors import Refused
 from tasks.plan.steps import Edit
 from tasks.plan.values import Config, ConfigGroup, Shape
 from tasks.plan.version import Minor
-from tasks.tools.aws import own_labels
 
 # The top level of the schema of eksctl.io/v1alpha5 (`eksctl utils schema`). eksctl refuses any other key.
 KEYS = frozenset(
@@ -98,10 +97,14 @@ def _groups(
     for group in groups:
         if not isinstance(group, dict) or not isinstance(group.get("name"), str) or not group["name"]:
             raise Refused(f"{path} has an entry in {key} without a name: give each node group one.")
+        if not managed and not re.fullmatch(r"[-A-Za-z0-9]+", group["name"], re.ASCII):
+            raise Refused(
+                f"{path} has a node group {group['name']!r}, but CloudFormation takes letters, digits and dashes only."
+            )
         shape = Shape(
-            own_labels(_texts(group, "labels", path).items()), _taints(group, path), _zones(group, path) or zones
+            frozenset(_texts(group, "labels", path).items()), _taints(group, path), _zones(group, path) or zones
         )
-        _texts(group, "tags", path)
+        _texts(group, "tags", path)  # nothing is decided by them, but eksctl would refuse others
         sizes = [_size_of(group, key, path) for key in ("desiredCapacity", "minSize", "maxSize")]
         yield ConfigGroup(group["name"], managed, shape, sizes[0] or sizes[1])
 
@@ -150,13 +153,14 @@ def edit(content: bytes, change: Edit, path: str) -> bytes:
     ruamel.yaml finds the places; they are replaced from the last to the first. What comes out is parsed again and has
     to differ in nothing but what was asked for.
     """
+    expected = _expected(document(content, path), change)
     bom = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
     text = content.removeprefix(bom).decode()
     for start, end, replacement in sorted(_splices(text, change, path), reverse=True):
         text = text[:start] + replacement + text[end:]
     edited = bom + text.encode()
     try:
-        safe = document(edited, path) == _expected(document(content, path), change)
+        safe = document(edited, path) == expected
     except Refused:  # no YAML any more
         safe = False
     if not safe:

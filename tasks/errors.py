@@ -1,5 +1,7 @@
 """The ways in which a task ends without having done what it was asked."""
 
+import signal
+
 from invoke.exceptions import Exit
 
 
@@ -18,11 +20,15 @@ class StoppedForUsers(Refused):
 
 
 class Interrupted(Refused):
-    """Ctrl-C, which Invoke itself would swallow: exit code 130. SIGTERM: 143."""
+    """Ctrl-C, which Invoke itself would swallow: exit code 130. Other signals: 128 and their number, as in a shell."""
 
     def __init__(self, message: str, code: int = 130) -> None:
         super().__init__(message, code)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, where a task has something to give back first."""
+    """Another signal than Ctrl-C's, where a task has something to give back first."""
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.code = 128 + number

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import Refused
 
 ROOT = Path(__file__).resolve().parent.parent  # of this deployment
+
+
+@contextmanager
+def _refusing(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Refused(
+            f"{path} can't be read or written ({error.strerror}): look at the disk and at who may do that."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -18,16 +30,22 @@ class DiskFolder:
     root: Path
 
     def read(self, path: str) -> bytes | None:
-        try:
-            return self._inside(path).read_bytes()
-        except FileNotFoundError:
-            return None
+        with _refusing(path):
+            try:
+                return self._inside(path).read_bytes()
+            except FileNotFoundError:
+                return None
 
     def write(self, path: str, content: bytes) -> None:
         """Beside the file first, then renamed over it: whoever reads sees the old one or the new one."""
-        target = self._parent_of(path)
+        with _refusing(path):
+            self._write(path, content)
+
+    def _write(self, path: str, content: bytes) -> None:
+        target = self._parent_of(path).resolve()  # through a link, which stays one
         aside = target.with_name(f".{target.name}.new")
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self._mode(path)), "wb") as file:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), self._mode(path))  # whatever the umask, and whatever an earlier run left there
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -35,6 +53,10 @@ class DiskFolder:
 
     def append(self, path: str, line: bytes) -> None:
         """A line that a power cut has torn is ended first, so that it spoils no other."""
+        with _refusing(path):
+            self._append(path, line)
+
+    def _append(self, path: str, line: bytes) -> None:
         target = self._parent_of(path)
         with open(os.open(target, os.O_RDWR | os.O_CREAT | os.O_APPEND, self._mode(path)), "r+b") as file:
             size = file.seek(0, os.SEEK_END)

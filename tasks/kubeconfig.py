@@ -63,9 +63,17 @@ def _private(file: Path) -> Iterator[None]:
         os.umask(umask)
         if file.exists():
             file.chmod(PRIVATE)
-    if lost := contexts - context_names(file):
-        file.write_bytes(before or b"")
-        raise Refused(f"eksctl has dropped {', '.join(sorted(lost))} from {file}, which was put back as it was.")
+    if before is not None and (lost := contexts - _readable_contexts(file)):
+        file.write_bytes(before)
+        raise Refused(f"eksctl has lost {', '.join(sorted(lost))} from {file}, which was put back as it was.")
+
+
+def _readable_contexts(file: Path) -> set[str]:
+    """None of a file that eksctl left broken, by being ended in the middle of it."""
+    try:
+        return context_names(file)
+    except Refused:
+        return set()
 
 
 def _say_what_kubectl_finds(session: Session, file: Path) -> None:

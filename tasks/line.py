@@ -4,6 +4,7 @@ line is refused before any of it runs. Named in invoke.yaml under tasks.executor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from invoke.executor import Executor
@@ -21,6 +22,7 @@ class Line(Executor):
         names = [
             task if isinstance(task, str) else task[0] if isinstance(task, tuple) else str(task.name) for task in tasks
         ]
+        refuse_missing_settings(self.config)
         rehearsing = refuse_unless_rehearsable(names)
         self.config.rehearsal = {"line": rehearsing, "folder": "", "json": False, "finished": False}
         try:
@@ -33,6 +35,13 @@ class Line(Executor):
 
                 last_words(self.config, results_of="upgrade-k8s" in names)
         return results
+
+
+def refuse_missing_settings(settings: Any) -> None:
+    """Invoke passes over a file that -f names and that is not there: the line would be about another deployment."""
+    file = getattr(settings, "_runtime_path", None)
+    if file and not Path(file).expanduser().exists():
+        raise Refused(f"There is no {file}, which -f or INVOKE_RUNTIME_CONFIG names: look at its spelling.")
 
 
 def refuse_unless_rehearsable(names: Sequence[str]) -> bool:

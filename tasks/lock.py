@@ -19,6 +19,7 @@ from tasks.tools.kubectl import Kubectl
 NAMESPACE, NAME = "kube-system", "cluster-maintenance"
 SECONDS = 60
 RENEW_AFTER = 40
+RENEWAL_LIMIT = 15.0  # seconds: a renewal has to be over long before the lock runs out
 FILE = ".runs/lease.json"
 
 
@@ -57,14 +58,26 @@ class Lock:
 
     def renew(self) -> None:
         """A failure is tried again in the next pause: the lock is lost only when it has run out, or is somebody else's."""
-        if self.seams.clock.now() - self.renewed < RENEW_AFTER:
+        began = self.seams.clock.now()
+        if began - self.renewed < RENEW_AFTER:
             return
         ran = self._run(self._renewal())
         if ran.exit == 0:
-            self.renewed = self.seams.clock.now()
-        elif self.seams.clock.now() - self.renewed > SECONDS:
+            self.renewed = began  # the API server's clock may have run since; ours is never ahead of it
+        else:
+            self._refuse_if_taken()
+        if self.seams.clock.now() - self.renewed > SECONDS:
             raise Lost(
                 f"The lock on the cluster could not be renewed for {SECONDS} s ({ran.last_words}): look at the cluster, then start again."
+            )
+
+    def _refuse_if_taken(self) -> None:
+        ran = self.seams.run(self.kubectl.get_lease(NAMESPACE, NAME), limit=RENEWAL_LIMIT)
+        lease = json.loads(ran.stdout) if ran.exit == 0 and ran.stdout.strip() else {}
+        holder = lease.get("spec", {}).get("holderIdentity")
+        if holder and holder != self.me:
+            raise Lost(
+                f"{holder.split('/')[0]} has taken the lock on the cluster over: see what goes on there, then start again."
             )
 
     def release(self) -> None:
@@ -119,10 +132,12 @@ class Lock:
         return ran
 
     def _run(self, argv: list[str]) -> Ran:
-        return self.seams.run(argv, changes=True, limit=READ_LIMIT / 3)
+        return self.seams.run(argv, changes=True, limit=RENEWAL_LIMIT)
 
     @staticmethod
     def _not_taken(ran: Ran) -> str:
+        if "orbidden" in ran.last_words:
+            return explain_kubectl(ran)
         return (
             f"The lock on the cluster could not be taken ({ran.last_words}): start again, and you are told who has it."
         )

@@ -37,7 +37,7 @@ class Observer:
         stacks = self._stacks()
         managed = self._aws("eks", "list_nodegroups", clusterName=self.config.name)["nodegroups"]
         addon_names = self._aws("eks", "list_addons", clusterName=self.config.name)["addons"]
-        workloads = parse_workloads(self._kubectl(self.kubectl.workloads()).stdout)
+        workloads = self._workloads()
         groups = [
             self._group(name, stack, scaling, workloads)
             for name, stack in sorted(stacks.items())
@@ -58,6 +58,15 @@ class Observer:
             (*eks_addons, *(addon for addon in workloads.addons if addon.name not in theirs)),
             workloads.autoscaler,
         )
+
+    def _workloads(self) -> Workloads:
+        answer = self._kubectl(self.kubectl.workloads()).stdout
+        try:
+            return parse_workloads(answer)
+        except ValueError as error:
+            raise Refused(
+                f"kubectl's answer can't be understood ({error}): look at what `kubectl get nodes` says."
+            ) from None
 
     def _control_plane(self, described: Mapping[str, Any]) -> ControlPlane:
         version, status = Minor.parse(described["version"]), described["status"]
@@ -121,11 +130,10 @@ class Observer:
     def _shape(self, scaling_group: Mapping[str, Any] | None, nodes: tuple[Node, ...], workloads: Workloads) -> Shape:
         """By its nodes where it has some; a group at zero is known by its tags alone."""
         shape = aws.shape_of(scaling_group)
-        if not nodes:
-            return shape
-        name = nodes[0].name
-        taints = frozenset(taint for taint in workloads.taints[name] if not aws.PLATFORM.search(taint))
-        return Shape(aws.own_labels(workloads.labels[name].items()), taints, shape.zones)
+        if nodes:
+            name = nodes[0].name
+            shape = Shape(frozenset(workloads.labels[name].items()), workloads.taints[name], shape.zones)
+        return shape.limited_to(self.config.shape_keys)
 
     def _image_version(self, name: str, scaling_group: Mapping[str, Any] | None) -> Minor | None:
         """What the group's next node would be: launch template → image → the minor in the image's name."""
@@ -159,7 +167,7 @@ class Observer:
             Minor.within(group.get("version") or ""),
             group["status"],
             issues,
-            Shape(aws.own_labels(group.get("labels", {}).items())),
+            Shape(frozenset(group.get("labels", {}).items())),
             scaling.get("desiredSize", 0),
             scaling.get("maxSize", 0),
             scaling_groups[0]["name"] if scaling_groups else None,
@@ -203,6 +211,7 @@ def explain(error: AwsError, config: Config) -> str:
         "PartialCredentialsError": "The AWS credentials are incomplete: set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         "ProfileNotFound": f"{error.message}: name one of `aws configure list-profiles` in AWS_PROFILE.",
         "EndpointConnectionError": "AWS can't be reached: look at the network, and at AWS_ENDPOINT_URL if it is set.",
+        "ResponseParserError": "What answers is not AWS: look at AWS_ENDPOINT_URL if it is set, and for a proxy on the way.",
         "InvalidEndpoint": f"AWS can't be reached ({error.message}): AWS_ENDPOINT_URL has to be of the form https://….",
         "ConnectTimeoutError": "AWS does not answer: look at the network, and at AWS_ENDPOINT_URL if it is set.",
         "ReadTimeoutError": "AWS does not answer: look at the network, and at AWS_ENDPOINT_URL if it is set.",

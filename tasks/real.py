@@ -10,7 +10,7 @@ from invoke.context import Context
 from tasks.amazon import Boto
 from tasks.folder import ROOT, DiskFolder
 from tasks.seams import Folder, Seams
-from tasks.shell import InvokeRun, RealProcesses, WallClock
+from tasks.shell import InterruptibleRunner, InvokeRun, RealProcesses, WallClock
 
 
 @dataclass(frozen=True)
@@ -35,5 +35,6 @@ class ShownFolder:
 def seams(settings: Settings, region: str) -> Seams:
     """AWS by boto3, programs by Invoke, this machine's clock, disk and processes. `--dry` reaches all that can change."""
     clock, disk, dry = WallClock(), DiskFolder(ROOT), bool(settings.run.dry)
+    settings.runners.local = InterruptibleRunner
     run = InvokeRun(Context(settings), clock, ROOT)
     return Seams(run, Boto(region, dry), clock, ShownFolder(disk) if dry else disk, RealProcesses())

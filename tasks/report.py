@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.errors import Refused
-from tasks.journal import Journal
+from tasks.journal import Entry, Journal
 from tasks.plan.steps import Plan
 from tasks.plan.values import Cluster
 from tasks.screen import duration
 from tasks.seams import Seams
+
+BAR_TIME = "%Y-%m-%dT%H:%M:%S"  # not Mermaid's X: it takes a start for milliseconds there, and an end for seconds
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Passage:
 class Story:
     """What a report tells. after: None where the run ended early, with `trouble` as the reason."""
 
+    start: str  # the control plane's version when the first of the runs began
     plan: Plan
     passages: Sequence[Passage]
     before: Cluster
@@ -38,21 +42,36 @@ class Story:
     next_steps: Sequence[str]
 
 
-def passages(journal: Journal) -> list[Passage]:
-    """The steps since the last upgrade that came to its end, killed runs included."""
+def since_the_last_end(journal: Journal) -> list[Entry]:
+    """The entries since the last upgrade that came to its end before this one: of all runs that were needed for it."""
+    entries = journal.entries()
+    ends = [number for number, entry in enumerate(entries[:-1]) if entry["event"] == "done"]
+    return entries[ends[-1] + 1 :] if ends else entries
+
+
+def passages(entries: Sequence[Entry]) -> list[Passage]:
+    """Each step once, from its first beginning to its last end.
+
+    A step whose end was not written down, because the run was killed, is over when the next one begins.
+    """
     found: dict[str, Passage] = {}
-    open_again = True
-    for entry in journal.entries():
-        if entry["event"] == "begin" and open_again:
-            found, open_again = {}, False
-        elif entry["event"] == "done":
-            open_again = True
-        elif entry["event"] == "step":
+    for entry in entries:
+        if entry["event"] == "step":
             known = found.get(entry["step"])
+            for name, other in found.items():
+                if other.ended is None and name != entry["step"]:
+                    found[name] = Passage(name, other.began, entry["at"])
             found[entry["step"]] = Passage(entry["step"], known.began if known else entry["at"], None)
         elif entry["event"] == "step-done" and entry["step"] in found:
             found[entry["step"]] = Passage(entry["step"], found[entry["step"]].began, entry["at"])
+        elif entry["event"] == "done":
+            found = {name: Passage(name, p.began, p.ended or entry["at"]) for name, p in found.items()}
     return list(found.values())
+
+
+def start(entries: Sequence[Entry], otherwise: str) -> str:
+    """The control plane's version when the first of the runs began."""
+    return next((str(entry["version"]) for entry in entries if entry["event"] == "begin"), otherwise)
 
 
 def markdown(story: Story) -> str:
@@ -60,13 +79,13 @@ def markdown(story: Story) -> str:
     plan, before = story.plan, story.before
     verdict = "done" if story.after and not story.trouble else "ended early"
     parts = [
-        f"# {before.name}: Kubernetes {plan.start} to {plan.target}, {verdict}",
+        f"# {before.name}: Kubernetes {story.start} to {plan.target}, {verdict}",
         story.trouble or f"Strategy {plan.strategy}; usually {duration(plan.minutes * 60)}.",
         "## What ran when",
         _chart(story),
         _table(("step", "began (UTC)", "took"), [_passage_row(passage) for passage in story.passages]),
         "## Versions",
-        _table(("", "before", "after"), _versions(before, story.after)),
+        _table(("", "before", "after"), _versions(story)),
         "## Plan",
         _table(
             ("step", "what it does", "why", "done when", "usually"),
@@ -88,22 +107,26 @@ def write(seams: Seams, story: Story) -> str | None:
     began = story.passages[0].began if story.passages else seams.clock.now()
     name = f"{_time(began, '%Y-%m-%d-%H%M')}-{story.before.name}-kubernetes-{story.plan.target}.md"
     text = markdown(story)
+    _append_to_job_summary(text)
     try:
         seams.folder.write(f"reports/{name}", text.encode())
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(text)
     except (Refused, OSError):
         return None
     return seams.folder.path(f"reports/{name}")
+
+
+def _append_to_job_summary(text: str) -> None:
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with suppress(OSError), Path(summary).open("a", encoding="utf-8") as file:
+            file.write(text)
 
 
 def _chart(story: Story) -> str:
     lines = [
         "```mermaid",
         "gantt",
-        f"    title {story.before.name} {story.plan.start} to {story.plan.target}",
-        "    dateFormat X",
+        f"    title {story.before.name} {story.start} to {story.plan.target}",
+        "    dateFormat YYYY-MM-DDTHH:mm:ss",
         "    axisFormat %H:%M",
     ]
     titles = {"control-plane": "Control plane", "addons": "Add-ons", "nodes": "Node groups", "config": "Configuration"}
@@ -111,11 +134,14 @@ def _chart(story: Story) -> str:
         rows = [passage for passage in story.passages if passage.step.startswith(kind)]
         if rows:
             lines.append(f"    section {title}")
-            lines += [
-                f"    {row.step} : {'done' if row.ended else 'crit'}, {round(row.began)}, {round(row.ended or row.began + 60)}"
-                for row in rows
-            ]
+            lines += map(_bar, rows)
     return "\n".join([*lines, "```"])
+
+
+def _bar(passage: Passage) -> str:
+    """One that did not end is drawn a minute long, and red."""
+    state, end = ("done", passage.ended) if passage.ended else ("crit", passage.began + 60)
+    return f"    {passage.step} : {state}, {_time(passage.began, BAR_TIME)}, {_time(end, BAR_TIME)}"
 
 
 def _passage_row(passage: Passage) -> tuple[str, str, str]:
@@ -123,8 +149,9 @@ def _passage_row(passage: Passage) -> tuple[str, str, str]:
     return passage.step, _time(passage.began, "%Y-%m-%d %H:%M"), took
 
 
-def _versions(before: Cluster, after: Cluster | None) -> list[tuple[str, str, str]]:
-    rows = [("control plane", str(before.control_plane.version), str(after.control_plane.version) if after else "?")]
+def _versions(story: Story) -> list[tuple[str, str, str]]:
+    before, after = story.before, story.after
+    rows = [("control plane", story.start, str(after.control_plane.version) if after else "?")]
     for title, versions in (("node group", _group_versions), ("add-on", _addon_versions)):
         old, new = versions(before), versions(after) if after else {}
         rows += [

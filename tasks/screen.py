@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import Refused
@@ -21,7 +22,7 @@ PLAIN_WIDTH = 100_000  # piped text is never wrapped: whoever reads it has a wid
 def duration(seconds: float) -> str:
     """`3 h 40 min`, `25 min`, `40 s`."""
     minutes = round(seconds / 60)
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{round(seconds)} s"
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
 
@@ -42,6 +43,8 @@ class Screen:
             from rich.console import Console
 
             stream = sys.stderr if self.json else sys.stdout
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal that has no arrows gets question marks
             width = None if stream.isatty() else PLAIN_WIDTH
             self._console = Console(
                 file=stream, width=width, highlight=False, emoji=False, markup=False, soft_wrap=width is not None
@@ -130,7 +133,7 @@ class Screen:
             self._status = None
 
     def runs(self, argv: Sequence[str]) -> None:
-        self.says(f"  $ {shlex.join(argv)}", "dim")
+        self.console.print(f"  $ {shlex.join(argv)}", style="dim", soft_wrap=True)  # whole, so that it can be copied
 
     def waits_for(self, what: str) -> None:
         if what != self._waiting:
@@ -141,7 +144,7 @@ class Screen:
 
     def confirms(self, question: str) -> bool:
         """Asks on a terminal. Refused where nobody can answer."""
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise Refused("Nobody is there to say yes: add --yes if the plan is to be carried out.")
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 

@@ -8,12 +8,14 @@ import shlex
 import shutil
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from invoke.context import Context
-from invoke.runners import Promise, Result
+from invoke.runners import Local, Promise, Result
 
 from tasks.seams import Clock, Ran, Watch
 
@@ -30,12 +32,20 @@ class WallClock:
         time.sleep(seconds)
 
 
+class InterruptibleRunner(Local):
+    """Invoke's own runner, but Ctrl-C ends the task: Invoke would hand it on to the program and swallow it."""
+
+    def send_interrupt(self, interrupt: KeyboardInterrupt) -> None:
+        raise interrupt
+
+
 @dataclass(frozen=True)
 class InvokeRun:
     """Runs commands through Invoke, and looks at them itself while they work: progress, lock and Ctrl-C meet there.
 
-    root: the folder whose OUTPUT takes what long commands print, so that they outlive this process instead of
-    breaking off at their next line; None: they are read through pipes. pause: a fixed one, instead of a growing one.
+    What they print goes to files. Invoke's pipes are slow (24 MB, the pods of a large hub, take 30 s), are held open by
+    whatever a command has started, and break a command off when this process is gone. root: the folder whose OUTPUT
+    takes what long commands print; None: nothing here is a real process. pause: a fixed one, instead of a growing one.
     """
 
     context: Context
@@ -51,18 +61,23 @@ class InvokeRun:
         if dry:
             self.context.run(line)
             return Ran(tuple(argv), 0, "", "")
-        to_files = watch is not None and self.root is not None
-        redirected = (
-            " </dev/null" if self.root is not None else ""
-        )  # a program that asks is told at once that nobody is there
-        if to_files:
-            redirected += f" >{shlex.quote(self._output('out'))} 2>{shlex.quote(self._output('err'))}"
-        promise = self.context.run(
-            f"exec {line}{redirected}", asynchronous=True, warn=True, dry=False, hide=True, in_stream=False
-        )
-        assert isinstance(promise, Promise)
-        result = self._wait(promise, limit, watch)
-        output = (self._read("out"), self._read("err")) if to_files else (result.stdout, result.stderr)
+        with self._output(lasting=watch is not None) as folder:
+            # No keyboard: a program that asks is told at once that nobody is there.
+            where = shlex.quote(str(folder))
+            redirected = f" </dev/null >{where}/out 2>{where}/err" if folder else ""
+            promise = self.context.run(
+                f"exec {line}{redirected}",
+                asynchronous=True,
+                warn=True,
+                dry=False,
+                hide=True,
+                in_stream=False,
+                pty=False,
+                timeout=None,
+            )
+            assert isinstance(promise, Promise)
+            result = self._wait(promise, limit, watch)
+            output = [_read(folder / name) for name in ("out", "err")] if folder else [result.stdout, result.stderr]
         return Ran(tuple(argv), result.exited, *output)
 
     def _wait(self, promise: Promise, limit: float | None, watch: Watch | None) -> Result:
@@ -78,7 +93,6 @@ class InvokeRun:
                 watch.pause()
             if limit is not None and self.clock.now() - begun > limit:
                 runner.kill()
-                runner.threads.clear()  # not waited for: what the command has started may hold on to its pipes
                 break
         result = promise.join()
         assert isinstance(result, Result)
@@ -86,14 +100,20 @@ class InvokeRun:
             watch.ended(number)
         return result
 
-    def _output(self, name: str) -> str:
-        folder = (self.root or Path()) / OUTPUT
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / name).touch(mode=0o600)
-        return str(folder / name)
-
-    def _read(self, name: str) -> str:
-        return Path(self._output(name)).read_text(encoding="utf-8", errors="replace")
+    @contextmanager
+    def _output(self, lasting: bool) -> Iterator[Path | None]:
+        """The folder for the files `out` and `err`, which nobody else can read."""
+        if self.root is None:
+            yield None
+        elif lasting:
+            folder = self.root / OUTPUT
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in ("out", "err"):
+                (folder / name).touch(mode=0o600)
+            yield folder
+        else:
+            with TemporaryDirectory() as name:
+                yield Path(name)
 
 
 @dataclass(frozen=True)
@@ -113,6 +133,10 @@ class RealProcesses:
             pass
         fields = _stat(number)
         return not fields or (fields[0] != "Z" and fields[_START] == start)  # Z: over, and waited for by nobody
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def process_number(runner: object) -> int:

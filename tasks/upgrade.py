@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from dataclasses import dataclass
 
@@ -13,11 +14,14 @@ from tasks.journal import Journal
 from tasks.lock import Lock
 from tasks.plan.differences import autoscaler_behind
 from tasks.plan.steps import Plan
+from tasks.plan.upgrade import STRATEGIES
 from tasks.plan.values import Cluster
 from tasks.plan.version import Minor
 from tasks.programs import refuse_missing
 from tasks.session import Session
 from tasks.show import command_lines, group_table, plan_document
+
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # somebody ends us; the terminal is gone
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,15 @@ class Wishes:
     until: str | None
     yes: bool
     told: dict[str, Minor]
+
+    def command(self, rehearsing: bool) -> str:
+        """The line that goes on with it."""
+        words = ["invoke", *(["rehearse", "--resume"] if rehearsing else []), "upgrade-k8s", f"--to={self.target}"]
+        words += [f"--strategy={self.strategy}"] if self.strategy != STRATEGIES[0] else []
+        words += [f"--until={self.until}"] if self.until else []
+        words += [f"--wait-for-users={round(self.wait_seconds / 60)}m"] if self.users == "wait" else []
+        words += ["--evict-users"] if self.users == "evict" else []
+        return shlex.join(words + [f"--group-version={name}={version}" for name, version in self.told.items()])
 
 
 def upgrade(session: Session, wishes: Wishes) -> None:
@@ -54,7 +67,7 @@ def upgrade(session: Session, wishes: Wishes) -> None:
             return
         if not (session.rehearsing or wishes.yes or session.screen.confirms(f"Carry this out on {before.name}?")):
             raise Refused("Nothing was changed.")
-        _carry_out(session, run, plan, before)
+        _carry_out(session, wishes, run, plan, before)
 
 
 def _run(session: Session, wishes: Wishes) -> Upgrade:
@@ -91,10 +104,11 @@ def _show(session: Session, plan: Plan, cluster: Cluster) -> None:
         session.screen.says(f"! {warning}", "yellow")
 
 
-def _carry_out(session: Session, run: Upgrade, plan: Plan, before: Cluster) -> None:
+def _carry_out(session: Session, wishes: Wishes, run: Upgrade, plan: Plan, before: Cluster) -> None:
     original = session.seams.folder.read(session.file) or b""
     after, trouble = None, ""
-    signal.signal(signal.SIGTERM, _terminate)
+    for ending in ENDINGS:
+        signal.signal(ending, _terminate)
     try:
         after = run.run()
     except Refused as refused:
@@ -102,25 +116,36 @@ def _carry_out(session: Session, run: Upgrade, plan: Plan, before: Cluster) -> N
         raise
     finally:
         session.screen.rest()
-        _report(session, run, plan, before, after, trouble)
+        _report(session, wishes, run, plan, before, after, trouble)
     _say_end(session, run, after, original)
     _finished(session)
 
 
-def _terminate(_number: int, _frame: object) -> None:
-    """SIGTERM ends a run as Ctrl-C does: with the lock released and fences given back."""
-    raise Terminated
+def _terminate(number: int, _frame: object) -> None:
+    """Such a signal ends a run as Ctrl-C does: with the lock released and fences given back, which a second one spares."""
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    raise Terminated(number)
 
 
-def _report(session: Session, run: Upgrade, plan: Plan, before: Cluster, after: Cluster | None, trouble: str) -> None:
-    same = f"invoke upgrade-k8s --to {plan.target}"
-    next_steps = [f"Go on with the same command: `{same}`."] if trouble else []
+def _report(
+    session: Session, wishes: Wishes, run: Upgrade, plan: Plan, before: Cluster, after: Cluster | None, trouble: str
+) -> None:
+    next_steps = [f"Go on with the same command: `{wishes.command(session.rehearsing)}`."] if trouble else []
     next_steps += autoscaler_behind(after) if after else []
     next_steps += ["Commit the configuration file, which the upgrade has edited."] if after else []
     hazards = [f"{step.id}: {hazard.text} ({hazard.source})" for step in plan.steps for hazard in step.hazards]
     breaks = [f"{step.id}: {text}" for step in plan.steps for text in step.breaks]
+    entries = report.since_the_last_end(run.journal)
     story = report.Story(
-        plan, report.passages(run.journal), before, after, trouble, [*plan.warnings, *breaks, *hazards], next_steps
+        report.start(entries, str(plan.start)),
+        plan,
+        report.passages(entries),
+        before,
+        after,
+        trouble,
+        [*plan.warnings, *breaks, *hazards],
+        next_steps,
     )
     path = report.write(session.seams, story)
     session.screen.says(f"Report: {path}" if path else "The report could not be written.")
@@ -138,11 +163,9 @@ def _say_end(session: Session, run: Upgrade, after: Cluster, original: bytes) ->
         screen.diff(session.file, original, edited)
     elif edited != original:
         screen.says(
-            f"Keep the configuration: git commit --message='Upgrade Kubernetes to {after.control_plane.version}' {path}"
+            f"Keep the configuration: git commit --message='Upgrade Kubernetes to {after.control_plane.version}' {shlex.quote(path)}"
         )
-    if after.control_plane.version == run.order.target and (
-        run.last_done is None or run.last_done.id != run.order.until
-    ):
+    if run.complete:
         screen.says(
             f"{after.name} is at {run.order.target}: control plane, nodes, add-ons and configuration.", "bold green"
         )

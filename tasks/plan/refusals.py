@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.errors import Refused
-from tasks.plan.values import Cluster, Group
+from tasks.plan.succession import Succession, split_name, undeclared, unlike
+from tasks.plan.values import Cluster
 from tasks.plan.version import Minor, between
 
 
-def refuse_impossible(cluster: Cluster, target: Minor, undeclared: Sequence[Group]) -> None:
+def refuse_impossible(cluster: Cluster, target: Minor, chains: Sequence[Succession]) -> None:
     """Raises Refused for the first thing that no plan gets around."""
     _refuse_failed_stacks(cluster)
     _refuse_unknown_versions(cluster)
     _refuse_direction(cluster, target)
     _refuse_not_offered(cluster, target)
-    for group in undeclared:
+    _refuse_unrecognisable(chains, target)
+    for group in undeclared(cluster, chains):
         if group.version and group.version < target:
             raise Refused(
                 f"Node group {group.name} (at {group.version}) is live but not in the configuration, so that nothing says how "
@@ -70,3 +72,23 @@ def _refuse_not_offered(cluster: Cluster, target: Minor) -> None:
                 else "EKS itself raises clusters that old, so wait for it and start again."
             )
         )
+
+
+def _refuse_unrecognisable(chains: Sequence[Succession], target: Minor) -> None:
+    """A group is known by its name until it is replaced, from then on by its stem and shape: they have to be its own."""
+    for chain in chains:
+        live, declared = chain.current, chain.declared
+        if chain.pending or live is None or live.version is None or live.version >= target:
+            continue
+        if difference := unlike(declared, live):
+            what, how = difference
+            raise Refused(
+                f"Node group {live.name} is live with other {what} than the configuration says ({how}), so that it would not "
+                "be known as its successor's predecessor: declare it as it is and change it after the upgrade."
+            )
+        for other in (other.declared for other in chains if other is not chain):
+            if split_name(other.name)[0] == split_name(declared.name)[0] and not unlike(other, live):
+                raise Refused(
+                    f"Node group {live.name} could be {declared.name} as well as {other.name} of the configuration by stem, labels, "
+                    "taints and zones, so that its successor could not be told: replace one of the two by a group of another stem."
+                )

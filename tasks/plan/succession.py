@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -62,8 +62,7 @@ def successor_name(name: str, taken: Collection[str]) -> str:
 
 def successions(config: Config, cluster: Cluster) -> tuple[Succession, ...]:
     """One for each self-managed group of the file, in the file's order. Refuses what cannot be told apart."""
-    declared_names = {group.name for group in config.groups}
-    return tuple(_succession(group, _kin(group, declared_names, cluster), config) for group in config.self_managed)
+    return tuple(_succession(group, _kin(group, config, cluster), config, cluster) for group in config.self_managed)
 
 
 def undeclared(cluster: Cluster, chains: Collection[Succession]) -> list[Group]:
@@ -72,17 +71,27 @@ def undeclared(cluster: Cluster, chains: Collection[Succession]) -> list[Group]:
     return [group for group in cluster.groups if not group.managed and group.name not in known]
 
 
-def _kin(declared: ConfigGroup, declared_names: set[str], cluster: Cluster) -> list[Group]:
+def _kin(declared: ConfigGroup, config: Config, cluster: Cluster) -> list[Group]:
+    """The live groups that may be this one. Where several declared groups share a stem, the shape tells them apart."""
     stem = split_name(declared.name)[0]
+    declared_names = {group.name for group in config.groups}
+    alone = sum(split_name(group.name)[0] == stem for group in config.self_managed) == 1
     return [
         group
         for group in cluster.groups
         if not group.managed
-        and (group.name == declared.name or (split_name(group.name)[0] == stem and group.name not in declared_names))
+        and (
+            group.name == declared.name
+            or (
+                split_name(group.name)[0] == stem
+                and group.name not in declared_names
+                and (alone or not unlike(declared, group))
+            )
+        )
     ]
 
 
-def _succession(declared: ConfigGroup, kin: list[Group], config: Config) -> Succession:
+def _succession(declared: ConfigGroup, kin: list[Group], config: Config, cluster: Cluster) -> Succession:
     same = next((group for group in kin if group.name == declared.name), None)
     others = [group for group in kin if group is not same]
     for other in others:
@@ -95,22 +104,30 @@ def _succession(declared: ConfigGroup, kin: list[Group], config: Config) -> Succ
         older, newer = _by_version(declared.name, kin)
         return Succession(declared, newer.name, newer, older)
     (other,) = others
-    if _follows(declared.name, other) and other.version is not None and other.version < config.version:
+    names = {*(group.name for group in config.groups), *(group.name for group in cluster.groups)}
+    if _follows(declared.name, other.name, names) and other.version is not None and other.version < config.version:
         return Succession(declared, declared.name, None, other)  # the file is ahead: its group is still to be created
     return Succession(declared, other.name, other, None)  # the file is behind: it is given the live name
 
 
-def _follows(name: str, live: Group) -> bool:
-    live_letter = split_name(live.name)[1]
-    return split_name(name)[1] > live_letter or live_letter == "z"
+def _follows(name: str, live: str, names: Collection[str]) -> bool:
+    """Whether a roll of the live group would have written this name into the file."""
+    live_letter = split_name(live)[1]
+    return split_name(name)[1] > live_letter or live_letter == "z" or successor_name(live, {*names} - {name}) == name
 
 
 def _by_version(name: str, kin: list[Group]) -> tuple[Group, Group]:
-    oldest = Minor(0)
-    older, newer = sorted(kin, key=lambda group: group.version or oldest)
-    if older.version == newer.version or None in (older.version, newer.version):
+    older, newer = sorted(kin, key=_age)
+    if _age(older) == _age(newer):
         raise _ambiguous(name, [group.name for group in kin])
     return older, newer
+
+
+def _age(group: Group) -> Minor:
+    """A stack that is being made or taken down may not tell its version yet or any more: it is the new or the old one."""
+    if group.version is None and group.status.startswith(("CREATE", "ROLLBACK")):
+        return Minor(99)
+    return group.version or Minor(0)
 
 
 def _ambiguous(name: str, live: list[str]) -> Refused:
@@ -121,17 +138,35 @@ def _ambiguous(name: str, live: list[str]) -> Refused:
     )
 
 
+def unlike(declared: ConfigGroup, live: Group) -> tuple[str, str] | None:
+    """In what the two differ, and how: ("labels", "live ones and declared ones"). None if they agree.
+
+    What nobody says agrees with anything: the zones where the file leaves them to eksctl, labels and taints of a group
+    that has neither nodes nor the autoscaler's tags, and all of a stack that has no Auto Scaling group yet.
+    """
+    if live.scaling_group is None and not live.nodes:
+        return None
+    wanted, found = declared.shape, live.shape
+    shown = bool(live.nodes or found.labels or found.taints)
+    pairs = {
+        "labels": (found.labels, wanted.labels if shown else found.labels),
+        "taints": (found.taints, wanted.taints if shown else found.taints),
+        "availability zones": (found.zones, wanted.zones or found.zones),
+    }
+    return next(
+        ((what, f"{_words(there)} and {_words(here)}") for what, (there, here) in pairs.items() if there != here), None
+    )
+
+
 def _refuse_unless_same_shape(declared: ConfigGroup, live: Group) -> None:
-    pairs = (("labels", "labels"), ("taints", "taints"), ("zones", "availability zones"))
-    for attribute, words in pairs:
-        wanted, found = getattr(declared.shape, attribute), getattr(live.shape, attribute)
-        if wanted != found:
-            raise Refused(
-                f"Live node group {live.name} and {declared.name} in the configuration share a stem but not their {words} "
-                f"({_words(found)} and {_words(wanted)}): declare {live.name} too, or give the other a name of its own."
-            )
+    if difference := unlike(declared, live):
+        what, how = difference
+        raise Refused(
+            f"Live node group {live.name} and {declared.name} in the configuration share a stem but not their {what} "
+            f"({how}): declare {live.name} too, or give the other a name of its own."
+        )
 
 
-def _words(items: frozenset[object]) -> str:
+def _words(items: Iterable[object]) -> str:
     found = sorted("=".join(item) if isinstance(item, tuple) else str(item) for item in items)
     return ", ".join(found) or "none"

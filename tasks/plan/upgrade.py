@@ -12,7 +12,7 @@ from tasks.plan.roll import Slot, roll_actions, slots_of
 from tasks.plan.rolls import plan_rolls
 from tasks.plan.skew import newest_api_server, violation
 from tasks.plan.steps import Action, AwaitAddons, Edit, Plan, RaiseControlPlane, Step, UpdateAddons
-from tasks.plan.succession import successions, undeclared
+from tasks.plan.succession import successions
 from tasks.plan.users import purpose
 from tasks.plan.values import Cluster, Config
 from tasks.plan.version import Minor
@@ -30,7 +30,7 @@ def plan_upgrade(
     the control plane. users: what to do with people on nodes that have to go (one of USERS). Refused says why not.
     """
     chains = successions(config, cluster)
-    refuse_impossible(cluster, target, undeclared(cluster, chains))
+    refuse_impossible(cluster, target, chains)
     walk = _Walk(cluster, config, target, users, slots_of(cluster, chains))
     walk.adopt_live_state()
     (walk.go_supported if strategy == "supported" else walk.go_documented)()
@@ -56,9 +56,8 @@ class _Walk:
         version = self.control_plane if self.file_version < self.control_plane else None
         if version or renames:
             self._config_step(Edit(version, renames), "the live cluster is ahead of the configuration file")
-        self._addons_step(stale(self.cluster.addons, self.control_plane))
-        if unsettled := tuple(addon.name for addon in self.cluster.addons if not addon.settled):
-            self._addons_step((), unsettled)
+        unsettled = tuple(addon.name for addon in self.cluster.addons if not addon.settled)
+        self._addons_step(stale(self.cluster.addons, self.control_plane), unsettled)
 
     def go_supported(self) -> None:
         """A hop whenever every kubelet survives it, a roll where the cheapest path has one."""
@@ -76,6 +75,7 @@ class _Walk:
     def go_documented(self) -> None:
         """Nodes behind the control plane go to one minor ahead of it; otherwise the control plane goes up."""
         while True:
+            self._nodes_step([], self.control_plane, "managed-nodes")  # they can't lead: a step of their own
             lagging = min((slot.oldest for slot in self.slots), default=self.control_plane)
             too_old = newest_api_server(lagging) < self.control_plane + 1 and self.control_plane < self.target
             nodes_to = min(self.control_plane + 1, self.target)
@@ -114,7 +114,8 @@ class _Walk:
     def _addons_step(self, updates: Updates, unsettled: tuple[str, ...] = ()) -> None:
         if not updates and not unsettled:
             return
-        names = ", ".join(dict(updates) or unsettled)
+        names = ", ".join(dict.fromkeys([*dict(updates), *unsettled]))
+        waits = (AwaitAddons(unsettled),) if unsettled else ()
         self._add(
             Step(
                 f"addons-{self.control_plane}",
@@ -123,11 +124,11 @@ class _Walk:
                 "each add-on runs in its new version on every node",
                 round(durations.ADDON * len(updates)),
                 "nobody: pods are exchanged one by one",
-                (UpdateAddons(updates) if updates else AwaitAddons(unsettled),),
+                (UpdateAddons(updates), *waits) if updates else waits,
             )
         )
 
-    def _nodes_step(self, slots: Sequence[Slot], to: Minor) -> None:
+    def _nodes_step(self, slots: Sequence[Slot], to: Minor, kind: str = "nodes") -> None:
         at_hop = min(to, self.control_plane)
         managed = [name for name, version in self.managed.items() if version < at_hop]
         if not slots and not managed:
@@ -147,7 +148,7 @@ class _Walk:
             self.file_version = to
         self._add(
             Step(
-                f"nodes-{to}",
+                f"{kind}-{to}",
                 f"roll node groups to {to}: {', '.join(names)}",
                 "kubelets would be too old for the next hop"
                 if self.control_plane < self.target

@@ -47,6 +47,15 @@ class Shape:
     taints: frozenset[str] = frozenset()  # "key=value:Effect"
     zones: frozenset[str] = frozenset()
 
+    def keys(self) -> frozenset[str]:
+        """Of its labels and taints."""
+        return frozenset({key for key, _ in self.labels} | {taint.partition("=")[0] for taint in self.taints})
+
+    def limited_to(self, keys: frozenset[str]) -> Shape:
+        """Without labels and taints of other keys: what drivers, the autoscaler and Kubernetes itself put on nodes."""
+        labels = frozenset((key, value) for key, value in self.labels if key in keys)
+        return Shape(labels, frozenset(taint for taint in self.taints if taint.partition("=")[0] in keys), self.zones)
+
 
 @dataclass(frozen=True)
 class Node:
@@ -185,6 +194,11 @@ class Config:
     region: str
     version: Minor
     groups: tuple[ConfigGroup, ...] = field(default=())
+
+    @property
+    def shape_keys(self) -> frozenset[str]:
+        """The labels and taints by which this deployment tells its groups apart."""
+        return frozenset().union(*(group.shape.keys() for group in self.groups))
 
     @property
     def self_managed(self) -> tuple[ConfigGroup, ...]:

@@ -85,7 +85,7 @@ def _seat_users(groups: list[dict[str, Any]], users: int) -> None:
     """The autoscaler has made room for those who are there."""
     for group in groups:
         if users and group["labels"].get("hub.jupyter.org/node-purpose") == "user":
-            group["desired"] = max(group["desired"], -(-users // USERS_PER_NODE))
+            group["desired"] = max(group["desired"], min(group["maximum"], -(-users // USERS_PER_NODE)))
             return
 
 

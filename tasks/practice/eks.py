@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 State = dict[str, Any]
 ACCOUNT = "000000000000"
 NODE_READY = 60.0  # seconds from a complete stack to a Ready node
-VERSION_PARTS = {"vpc-cni": 1, "coredns": 1, "kube-proxy": 0}
 
 
 class PracticeEks:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tasks.practice.world import World
 
 STARTS = 1.0  # seconds until eksctl has begun anything
+LAST_AMAZON_LINUX_2 = Minor(32)
 POLL = 30.0  # eksctl looks that seldom whether an update is over
 COMMON = ("region", "timeout", "verbose", "color")
 # The options that the practice side understands; any other one is a slip of the tasks.
@@ -65,6 +66,7 @@ class PracticeEksctl:
         if options.get("name"):
             raise Failed("Error: cannot use --name when --config-file/-f is set")
         config, eks = self._config(options), self.world.eks
+        _refuse_family(config, Minor.within(str(config["metadata"].get("version"))))
         if eks.cluster["status"] != "ACTIVE":
             raise Failed(
                 f'Error: cannot update cluster "{eks.cluster["name"]}" in "{eks.cluster["region"]}" region due to status "{eks.cluster["status"]}"'
@@ -128,6 +130,7 @@ class PracticeEksctl:
                     f'Error: couldn\'t create node group filter from command line options: no nodegroups match include glob filter specification: "{included}"'
                 )
         version, lines = self._nodes_version(config["metadata"].get("version"))
+        _refuse_family(config, version, "could not create cluster provider from options: ")
         failed = {name for name, stack in eks.stacks.items() if stack["status"] == "DELETE_FAILED"}
         if old := sorted({*eks.stacks, *eks.managed} - failed):
             lines.append(f"[ℹ]  {len(old)} existing nodegroup(s) ({','.join(old)}) will be excluded")
@@ -247,6 +250,13 @@ def _aws_refused(operation: str, status: int, refusal: AwsError, prefix: str = "
 
 def _not_found(operation: str, words: str, prefix: str = "") -> Failed:
     return _aws_refused(operation, 404, AwsError("ResourceNotFoundException", words), prefix)
+
+
+def _refuse_family(config: dict[str, Any], version: Minor | None, prefix: str = "") -> None:
+    """eksctl looks at all groups of the file, whatever it is to do with it."""
+    groups = [*(config.get("nodeGroups") or []), *(config.get("managedNodeGroups") or [])]
+    if version and version > LAST_AMAZON_LINUX_2 and any(group.get("amiFamily") == "AmazonLinux2" for group in groups):
+        raise Failed(f"Error: {prefix}AmazonLinux2 is not supported for Kubernetes version {version}")
 
 
 def group_state(group: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

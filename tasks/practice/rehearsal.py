@@ -108,6 +108,10 @@ class PracticeRunner(Runner):
         self._out.append(out)
         self._err.append(err)
 
+    def send_interrupt(self, interrupt: KeyboardInterrupt) -> None:
+        """Ctrl-C ends the task, and is not for the program alone."""
+        raise interrupt
+
     def returncode(self) -> int:
         return self._exit
 

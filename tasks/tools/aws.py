@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tasks.plan.values import Pairs, Shape
+from tasks.plan.values import Shape
 from tasks.plan.version import Minor
 
 Answer = Mapping[str, Any]
 
 STACK_GROUP = "alpha.eksctl.io/nodegroup-name"  # eksctl's tag on the stack of a node group
 TEMPLATE = "k8s.io/cluster-autoscaler/node-template/"  # tags that tell the autoscaler what a node would look like
-# Labels and taints that Kubernetes, EKS, eksctl and the autoscaler put on nodes: they say nothing about what a group is for.
-PLATFORM = re.compile(
-    r"(?:^|\.)(?:kubernetes\.io|k8s\.io|eksctl\.io|amazonaws\.com)/|^[A-Za-z]+ClusterAutoscaler(?:=|$)"
-)
-
 # Where the Kubernetes minor stands in the names of EKS's images, family by family.
 _IMAGES = (
     r"amazon-eks-(?:(?:gpu|arm64)-)?node-(1\.\d+)-",  # Amazon Linux 2
@@ -45,11 +40,6 @@ def template_of(scaling_group: Answer) -> tuple[str, str] | None:
     return (found["LaunchTemplateId"], found.get("Version") or "$Default") if found else None
 
 
-def own_labels(labels: Iterable[tuple[str, str]]) -> Pairs:
-    """Without the platform's: what the group's owner has put on it."""
-    return frozenset((key, value) for key, value in labels if not PLATFORM.search(key))
-
-
 def shape_of(scaling_group: Answer | None) -> Shape:
     """A group's shape by its Auto Scaling group, which has it also when there are no nodes."""
     if scaling_group is None:
@@ -59,7 +49,7 @@ def shape_of(scaling_group: Answer | None) -> Shape:
     }
     labels = [(key.removeprefix("label/"), value) for key, value in template.items() if key.startswith("label/")]
     taints = [f"{key.removeprefix('taint/')}={value}" for key, value in template.items() if key.startswith("taint/")]
-    return Shape(own_labels(labels), frozenset(taints), frozenset(scaling_group.get("AvailabilityZones", [])))
+    return Shape(frozenset(labels), frozenset(taints), frozenset(scaling_group.get("AvailabilityZones", [])))
 
 
 def update_target(update: Answer) -> Minor | None:
