@@ -42,6 +42,8 @@ def refuse_missing_settings(settings: Any) -> None:
     file = getattr(settings, "_runtime_path", None)
     if file and not Path(file).expanduser().exists():
         raise Refused(f"There is no {file}, which -f or INVOKE_RUNTIME_CONFIG names: look at its spelling.")
+    if file and "config" not in (settings._runtime.get("cluster") or {}):
+        raise Refused(f"{file} has no cluster.config, so that the line would be about another deployment: add it.")
 
 
 def refuse_unless_rehearsable(names: Sequence[str]) -> bool:

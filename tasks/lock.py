@@ -49,8 +49,9 @@ class Lock:
         lease = json.loads(ran.stdout)
         holder, left = lease["spec"].get("holderIdentity") or "", _expires(lease) - self.seams.clock.now()
         if holder and left > 0 and not self._dead(holder):
+            who, process = (*holder.split("/"), "unknown")[:2]
             raise Refused(
-                f"{holder.split('/')[0]} is at work on this cluster (process {holder.split('/')[1]}): "
+                f"{who} is at work on this cluster (process {process}): "
                 f"wait until that is over; if it has died, its lock runs out in {round(left)} s."
             )
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": lease["metadata"]["resourceVersion"]}
@@ -145,5 +146,7 @@ class Lock:
 
 def _expires(lease: dict[str, Any]) -> float:
     spec = lease["spec"]
+    if "renewTime" not in spec:
+        return 0.0
     renewed = datetime.fromisoformat(spec["renewTime"].replace("Z", "+00:00")).timestamp()
     return renewed + float(spec.get("leaseDurationSeconds", SECONDS))

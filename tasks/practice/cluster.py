@@ -107,7 +107,8 @@ def _install_hub(world: World) -> None:
     home = next(nodes, None)
     for component in ("hub", "proxy", "user-scheduler"):
         labels = {"app": "jupyterhub", "component": component}
-        world.kubernetes.add_pod("default", component, labels, "ReplicaSet", core, home)
+        disk = world.kubernetes.nodes[home]["zone"] if home and component == "hub" else None
+        world.kubernetes.add_pod("default", component, labels, "ReplicaSet", core, home, disk)
     world.kubernetes.add_pod("kube-system", "coredns-1", {"k8s-app": "kube-dns"}, "ReplicaSet", {}, home)
     world.kubernetes.add_pod(
         "kube-system", "cluster-autoscaler", {"app": "cluster-autoscaler"}, "ReplicaSet", core, home

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks.plan import durations
+from tasks.plan.succession import split_name
 from tasks.plan.version import Minor, between
 from tasks.practice.kubernetes import PracticeKubernetes
 from tasks.seams import AwsError
@@ -73,8 +74,8 @@ class PracticeEks:
 
     def create_stack(self, name: str, group: State, version: Minor) -> float:
         """group: what the configuration says of it. Returns when its stack is complete and its nodes are Ready."""
-        if name in self.stacks:
-            self.state["created_twice"].append(name)
+        twins = [other for other, stack in self.stacks.items() if self._same(name, group, version, other, stack)]
+        self.state["created_twice"] += [f"{twin} and {name}" for twin in twins]
         number = self.world.serial()
         self.stacks[name] = {
             **group,
@@ -86,6 +87,12 @@ class PracticeEks:
         complete = durations.CREATE_GROUPS * 60 - NODE_READY
         self.world.after(complete, "stack complete", name)
         return self.world.after(complete + NODE_READY, "nodes join", name)
+
+    @staticmethod
+    def _same(name: str, group: State, version: Minor, other: str, stack: State) -> bool:
+        """Two groups for one purpose at one version: the second has been made for nothing."""
+        alike = all(stack[key] == group[key] for key in ("labels", "taints", "zones"))
+        return alike and split_name(name)[0] == split_name(other)[0] and stack["version"] == str(version)
 
     def stack_complete(self, name: str) -> None:
         self.stacks[name].update(status="CREATE_COMPLETE", scaling_group=True)

@@ -97,8 +97,16 @@ class PracticeKubernetes:
     # Pods
 
     def add_pod(
-        self, namespace: str, name: str, labels: State, owner: str | None, selector: State, node: str | None = None
+        self,
+        namespace: str,
+        name: str,
+        labels: State,
+        owner: str | None,
+        selector: State,
+        node: str | None = None,
+        zone: str | None = None,
     ) -> None:
+        """owner: the kind of its controller, None if nothing would start it anew. zone: where its disk is."""
         self.pods[f"{namespace}/{name}"] = {
             "namespace": namespace,
             "name": name,
@@ -106,6 +114,7 @@ class PracticeKubernetes:
             "owner": owner,
             "selector": selector,
             "node": node,
+            "zone": zone,
             "running": node is not None,
         }
 
@@ -120,7 +129,7 @@ class PracticeKubernetes:
     @staticmethod
     def _fits(pod: State, node: State) -> bool:
         matches = all(node["labels"].get(key) == value for key, value in pod["selector"].items())
-        return matches and not node["cordoned"] and not node["taints"]
+        return matches and pod["zone"] in (None, node["zone"]) and not node["cordoned"] and not node["taints"]
 
     def pod_runs(self, key: str) -> None:
         """Unless it was sent elsewhere on its way."""

@@ -13,6 +13,7 @@ from invoke.config import Config as Settings
 from invoke.context import Context
 from invoke.runners import Runner
 
+from tasks.errors import Refused
 from tasks.folder import DiskFolder
 from tasks.practice.behind import POLL, PracticeClock, PracticeFolder, PracticeProcesses
 from tasks.practice.cluster import ENDPOINT
@@ -33,7 +34,11 @@ def door(folder: Path) -> Door:
     disk = DiskFolder(folder)
     content = disk.read(WORLD)
     assert content is not None
-    return Door(World.load(content), keep=lambda world: keep(folder, world))
+    try:
+        world = World.load(content)
+    except (ValueError, KeyError):
+        raise Refused(f"The rehearsal in {folder.name} is broken: leave out --resume to begin a new one.") from None
+    return Door(world, keep=lambda world: keep(folder, world))
 
 
 def keep(folder: Path, world: World) -> None:
@@ -45,6 +50,8 @@ def keep(folder: Path, world: World) -> None:
 
 def begin(folder: Path, world: World) -> None:
     """Anew: whatever an earlier rehearsal left is gone."""
+    if folder.is_symlink():
+        raise Refused(f"{folder.name} is a link, and what it leads to would be emptied: remove the link.")
     for path in folder.iterdir() if folder.exists() else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
