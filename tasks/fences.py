@@ -23,6 +23,10 @@ class Fences:
     def put_up(self, group: str, scaling_group: str, maximum: int, before: int) -> None:
         """No new nodes: the group's maximum becomes its present size. before: the maximum to give back."""
         self.journal.write("fence", group=group, scaling_group=scaling_group, maximum=before)
+        if group not in self.journal.fences():
+            raise Refused(
+                "The journal in .runs/ does not keep what is written to it: look at the disk, then start again."
+            )
         self._set_maximum(scaling_group, maximum)
 
     def lift_all(self) -> None:
@@ -37,6 +41,9 @@ class Fences:
         if self.observer.observe().group(name) is not None:
             self._set_maximum(scaling_group, maximum)
             self.seams.run(self.observer.kubectl.uncordon(name), changes=True, limit=READ_LIMIT)
+            group = self.observer.observe().group(name)
+            if group and (group.maximum != maximum or group.open_nodes < len(group.nodes)):
+                raise Refused(f"its maximum should be {maximum} again and its nodes uncordoned; start again.")
             self.screen.says(f"{name} takes new servers again (maximum {maximum}).")
         self.journal.write("fence-lifted", group=name)
 

@@ -45,6 +45,7 @@ class Lock:
         ran = self._read(self.kubectl.get_lease(NAMESPACE, NAME))
         if not ran.stdout.strip():
             self._create()
+            self._refuse_if_not_mine()
             return
         lease = json.loads(ran.stdout)
         holder, left = lease["spec"].get("holderIdentity") or "", _expires(lease) - self.seams.clock.now()
@@ -56,6 +57,13 @@ class Lock:
             )
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": lease["metadata"]["resourceVersion"]}
         self._patch([test, {"op": "replace", "path": "/spec/holderIdentity", "value": self.me}])
+        self._refuse_if_not_mine()
+
+    def _refuse_if_not_mine(self) -> None:
+        """What has been taken is looked at before anything relies on it."""
+        ran = self._read(self.kubectl.get_lease(NAMESPACE, NAME))
+        if not ran.stdout.strip() or json.loads(ran.stdout)["spec"].get("holderIdentity") != self.me:
+            raise Refused("The lock on the cluster was not kept, although kubectl said so: start again.")
 
     def renew(self) -> None:
         """A failure is tried again in the next pause: the lock is lost only when it has run out, or is somebody else's."""

@@ -140,4 +140,4 @@ def last_words(settings: Settings, results_of: Any) -> None:
     stream = sys.stderr if settings.rehearsal.json else sys.stdout
     if results_of and settings.rehearsal.finished:
         print(rehearsal.closing_words(entrance.world), file=stream)
-    print(f"{entrance.events} events", file=stream)
+    print(f"{entrance.events} event{'s' * (entrance.events != 1)}", file=stream)

@@ -44,8 +44,9 @@ def nothing_happened(action: Action, said: str, cluster: Cluster) -> str:
 def people_stay(name: str, cluster: Cluster) -> str:
     """The time that was granted to the people on a group is over."""
     group = cluster.group(name)
-    left = ", ".join(pod.name for pod in cluster.users_on(group)) if group else ""
-    return f"The time is over and {left} still work on {name}: start again later, or with --evict-users."
+    left = [pod.name for pod in cluster.users_on(group)] if group else []
+    work = "works" if len(left) == 1 else "work"
+    return f"The time is over and {', '.join(left)} still {work} on {name}: start again later, or with --evict-users."
 
 
 def people_at_work(action: steps.StopForUsers) -> str:

@@ -99,7 +99,11 @@ class PracticeKubectl:
         return str(options.get("selector")).partition("=")[2]
 
     def create(self, options: Options) -> Job:
-        lease = self.read(str(options.get("filename")))
+        file = str(options.get("filename"))
+        try:
+            lease = self.read(file)
+        except FileNotFoundError:
+            raise Failed(f'error: the path "{file}" does not exist') from None
         name = lease["metadata"]["name"]
         if name in self.world.kubernetes.leases:
             raise Failed(

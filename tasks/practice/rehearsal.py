@@ -52,6 +52,7 @@ def begin(folder: Path, world: World) -> None:
     """Anew: whatever an earlier rehearsal left is gone."""
     if folder.is_symlink():
         raise Refused(f"{folder.name} is a link, and what it leads to would be emptied: remove the link.")
+    (folder / WORLD).unlink(missing_ok=True)  # first: without it there is nothing to resume
     for path in folder.iterdir() if folder.exists() else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
