@@ -24,9 +24,13 @@ ADDONS = ("vpc-cni", "coredns", "kube-proxy")
 SPANS = (1, 1, 1, 1, 2, 2, 3, 4)  # a short run leaves time for more accidents
 
 
+def times(cases: int) -> int:
+    """So many; a hundred times as many with HYPOTHESIS_PROFILE=long."""
+    return cases * (100 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1)
+
+
 def examples(cases: int) -> settings:
-    """So many cases; a hundred times as many with HYPOTHESIS_PROFILE=long."""
-    return settings(max_examples=cases * (100 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1))
+    return settings(max_examples=times(cases))
 
 
 @dataclass(frozen=True)
