@@ -16,6 +16,13 @@ settings.register_profile("long", settings.get_profile("default"))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything has to be there (CI), a test that was skipped for want of something has failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture
 def rehearsal(tmp_path: Path) -> Rehearsal:
     """The deployment's own cluster, as its configuration declares it."""

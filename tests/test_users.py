@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,3 +199,10 @@ def test_a_bare_pod_that_nobody_vouches_for_stops_the_drain_and_is_named(rehears
     said = rehearsal.run("1.20", users="evict")
     assert "default/experiment (nothing would start it anew)" in said
     assert "default/experiment" in rehearsal.world.kubernetes.pods
+
+
+def test_people_on_a_group_that_eks_manages_are_waited_for_with_a_warning(tree: Path) -> None:
+    words = ["rehearse", "--managed", "user-a", "--users", "2", "upgrade-k8s", "--to", "1.19", "--wait-for-users", "8h"]
+    run = subprocess.run([sys.executable, "-m", "invoke", *words], cwd=tree, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "! New servers can still start on user-a, which EKS manages" in run.stdout

@@ -35,7 +35,7 @@ def plan_upgrade(
     walk.adopt_live_state()
     (walk.go_supported if strategy == "supported" else walk.go_documented)()
     walk.finish()
-    return Plan(cluster.control_plane.version, target, strategy, _with_breaks(walk), tuple(_warnings(cluster)))
+    return Plan(cluster.control_plane.version, target, strategy, _with_breaks(walk), tuple(_warnings(cluster, users)))
 
 
 class _Walk:
@@ -222,10 +222,14 @@ def _with_breaks(walk: _Walk) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _warnings(cluster: Cluster) -> list[str]:
+def _warnings(cluster: Cluster, users: str) -> list[str]:
     version = cluster.control_plane.version
-    return [
+    broken = [
         f"Already so: {text} ({group.name})."
         for group in cluster.groups
         if group.version and (text := violation(group.version, version))
+    ]
+    unfenced = [group.name for group in cluster.groups if group.managed and users == "wait" and cluster.users_on(group)]
+    return broken + [
+        f"New servers can still start on {name}, which EKS manages: waiting may take long." for name in unfenced
     ]
