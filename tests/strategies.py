@@ -19,6 +19,7 @@ OLDEST, NEWEST_START, NEWEST = 18, 33, 36  # minors: where clusters start, and t
 TAGS = "k8s.io/cluster-autoscaler/node-template"
 ZONES = ("us-west-2a", "us-west-2b", "us-west-2d")
 LETTERS = ("", "-a", "-b", "-c", "-y", "-z")
+CORE, USER = ((("hub.jupyter.org/node-purpose", purpose),) for purpose in ("core", "user"))
 WORKERS = ("worker", "worker-xlarge", "gpu")
 ADDONS = ("vpc-cni", "coredns", "kube-proxy")
 SPANS = (1, 1, 1, 1, 2, 2, 3, 4)  # a short run leaves time for more accidents
@@ -135,11 +136,11 @@ def node_groups(draw: st.DrawFn, stem: str, labels: tuple[tuple[str, str], ...],
 
 
 def core_groups() -> st.SearchStrategy[NodeGroup]:
-    return node_groups("core", (("hub.jupyter.org/node-purpose", "core"),), least=1)
+    return node_groups("core", CORE, least=1)
 
 
 def user_groups(least: int = 0) -> st.SearchStrategy[NodeGroup]:
-    return node_groups("user", (("hub.jupyter.org/node-purpose", "user"),), least)
+    return node_groups("user", USER, least)
 
 
 def worker_groups(stem: str) -> st.SearchStrategy[NodeGroup]:

@@ -23,8 +23,9 @@ from tasks import clusterconfig
 from tasks.plan.upgrade import plan_upgrade
 from tasks.plan.version import Minor
 from tasks.practice.door import ACCIDENTS, Accident
+from tasks.practice.kubernetes import PracticeKubernetes
 from tests.rehearsal import FILE, Rehearsal
-from tests.strategies import NodeGroup, Practice, config_text, examples, practices
+from tests.strategies import CORE, USER, NodeGroup, Practice, config_text, examples, practices
 
 MOMENTS, FEWER = 17, 5  # accidents that each example is put through, one after the other
 SHORT, MIDDLE, LONG = (1,), (1, 1, 2), (2, 3, 4)  # minors to go
@@ -40,6 +41,23 @@ def _quick() -> Iterator[None]:
         patch.setattr(clusterconfig, "edit", lru_cache(clusterconfig.edit))
         patch.setattr(clusterconfig, "parse", lru_cache(clusterconfig.parse))
         patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _core_takes_pods() -> Iterator[None]:
+    """A cordoned core node is none: the hub that is drained off it would have no place to go to."""
+    plain = PracticeKubernetes.cordon
+
+    def cordon(self: PracticeKubernetes, group: str, cordoned: bool) -> list[str]:
+        names = plain(self, group, cordoned)
+        core = [node["cordoned"] for node in self.nodes.values() if dict(CORE).items() <= node["labels"].items()]
+        if core and all(core):
+            self.state["core_gaps"].append(self.world.now)
+        return names
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PracticeKubernetes, "cordon", cordon)
         yield
 
 
@@ -64,6 +82,7 @@ class Trial:
     start: Rehearsal
     folder: Path
     order: dict[str, Any]
+    plan: list[str]
     said: str
     end: dict[str, Any]
     events: int
@@ -72,21 +91,40 @@ class Trial:
         """That many events, evenly spread."""
         return [1 + int((place + offset / 1000) * self.events / number) for place in range(number)]
 
-    def put_through(self, *accidents: Accident) -> Rehearsal:
-        """The upgrade with these accidents, one a run, and started again until it says what it says without them."""
+    def put_through(self, *accidents: Accident, reboot: bool = False) -> Rehearsal:
+        """The upgrade with these accidents, one a run, and started again until it says what it says without them.
+
+        reboot: whatever ends a run ends its programs too.
+        """
         run = self.start.copy(self.folder / "-".join(f"{accident.kind}-{accident.event}" for accident in accidents))
         with replayed(self.practice, self.people, self.order, *accidents):
-            self._ends_all_the_same(run, accidents)
+            self._ends_all_the_same(run, accidents, reboot)
         return run
 
-    def _ends_all_the_same(self, run: Rehearsal, accidents: Sequence[Accident]) -> None:
+    def _ends_all_the_same(self, run: Rehearsal, accidents: Sequence[Accident], reboot: bool) -> None:
         target = str(self.practice.target)
         for accident in accidents:
-            if run.run(target, accident, **self.order) == "killed":  # `invoke` plans before anything has settled
-                plan_upgrade(run.observe(), clusterconfig.parse(run.config, FILE), self.practice.target)
+            if run.run(target, accident, **self.order) == "killed":
+                left = plan_of(run, self.practice)  # as `invoke` makes it, before anything has settled
+                assert left == self.plan[len(self.plan) - len(left) :]
+            if reboot:
+                end_programs(run)
         assert run.run_to_the_end(target, **self.order) == self.said
         assert run.end() == self.end
         assert wrongs(run, self.order) == {}
+
+
+def plan_of(run: Rehearsal, practice: Practice) -> list[str]:
+    """The hops and rolls that are still to come."""
+    plan = plan_upgrade(run.observe(), clusterconfig.parse(run.config, FILE), practice.target)
+    return [step.id for step in plan.steps if step.id.startswith(("control-plane-", "nodes-"))]
+
+
+def end_programs(run: Rehearsal) -> None:
+    """A drain is over with its kubectl; what eksctl has begun goes on in AWS."""
+    state = run.world.state
+    state["jobs"].clear()
+    state["due"] = [entry for entry in state["due"] if entry[2] != "drain round"]
 
 
 def wrongs(run: Rehearsal, order: dict[str, Any]) -> dict[str, Sequence[Any]]:
@@ -107,10 +145,11 @@ def trial(practice: Practice, people: int = 0, stay: bool = False, **order: Any)
             start.world.state["due"] = []
         whole = start.copy(folder / "whole")
         with replayed(practice, people, order):
+            plan = plan_of(start, practice)
             said = whole.run(str(practice.target), **order)
             assert (said == "done") is (not stay or order.get("users") == "evict"), said
             assert wrongs(whole, order) == {}
-        yield Trial(practice, people, start, folder, order, said, whole.end(), whole.events)
+        yield Trial(practice, people, start, folder, order, plan, said, whole.end(), whole.events)
 
 
 @pytest.mark.parametrize("kind", ["die-after", "die-during"])
@@ -123,6 +162,17 @@ def test_whoever_is_killed_goes_on_by_being_started_again(
     with trial(data.draw(practices(spans))) as found:
         for event in found.moments(MOMENTS, offset):
             found.put_through(Accident(kind, event))
+
+
+@pytest.mark.parametrize("kind", ["die-after", "die-during"])
+@examples(12)
+@given(practices(MIDDLE), OFFSETS)
+def test_a_machine_that_goes_down_takes_nothing_with_it_that_is_needed(
+    kind: str, practice: Practice, offset: int
+) -> None:
+    with trial(practice) as found:
+        for event in found.moments(FEWER, offset):
+            found.put_through(Accident(kind, event), reboot=True)
 
 
 @pytest.mark.parametrize("kind", ["fail-at", "fail-after", "lie-at"])
@@ -175,9 +225,8 @@ def test_people_who_stay_are_named_and_left_as_they_were(
 
 
 def test_a_fence_is_given_back_whatever_lies_about_it() -> None:
-    core = NodeGroup("core-a", (("hub.jupyter.org/node-purpose", "core"),), 1, 2)
-    user = NodeGroup("user-a", (("hub.jupyter.org/node-purpose", "user"),), 1, 9)
-    practice = Practice(config_text(Minor(18), [core, user]), Minor(18), Minor(19))
+    groups = [NodeGroup("core-a", CORE, 1, 2), NodeGroup("user-a", USER, 1, 9)]
+    practice = Practice(config_text(Minor(18), groups), Minor(18), Minor(19))
     with trial(practice, 3, stay=True, users="wait", wait_seconds=60.0) as found:
         for event in range(found.events - 40, found.events + 1):
             run = found.put_through(Accident("lie-at", event))

@@ -179,6 +179,14 @@ def test_nodes_newer_than_the_target_are_refused(rehearsal: Rehearsal) -> None:
     assert words.startswith("Node group user-a is at 1.20, which is newer than 1.19")
 
 
+def test_a_core_group_without_nodes_gets_one_before_its_predecessor_goes(tmp_path: Path) -> None:
+    asleep = Rehearsal.begin(tmp_path / "x", CONFIG.read_text().replace("desiredCapacity: 1", "desiredCapacity: 0"))
+    (roll,) = (step for step in plan_of(asleep, "1.19").steps if step.id == "nodes-1.19")
+    assert steps.AwaitGroup("core-b", Minor(19), 1) in roll.actions
+    edits = [action for action in roll.actions if isinstance(action, steps.Edit)]
+    assert [edit.desired for edit in edits] == [(("core-b", 1),)]
+
+
 # The states on the way. What an action does to versions is written out here anew.
 
 

@@ -111,6 +111,7 @@ def test_the_name_of_a_group_in_any_state_is_taken(status: str) -> None:
         ("core-b", 20, [live("core-a"), live("core-b", 20)], ("core-b", "core-b", "core-a")),  # both are live
         ("core-a", 18, [live("core-a"), live("core-b", 20)], ("core-b", "core-b", "core-a")),  # by a stale file
         ("core-a", 20, [live("core-z")], ("core-a", None, "core-z")),  # after z comes an earlier letter
+        ("core-c", 20, [live("core-z")], ("core-c", None, "core-z")),  # and another one if that was taken then
         ("core-b", 20, [live("user-a")], ("core-b", None, None)),  # of another stem
         ("core-b", 20, [live("core-a"), live("core-b", None, status="CREATE_IN_PROGRESS")], ("core-b", "core-b", "core-a")),
         ("core-a", 18, [live("core-a"), live("core-b", None, status="CREATE_IN_PROGRESS")], ("core-b", "core-b", "core-a")),
