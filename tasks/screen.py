@@ -163,6 +163,9 @@ class Silence(Screen):
     def says(self, text: str, style: str = "") -> None:
         pass
 
+    def runs(self, argv: Sequence[str]) -> None:
+        pass
+
     @property
     def live(self) -> bool:
         return False

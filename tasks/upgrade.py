@@ -90,7 +90,7 @@ def _is_done(plan: Plan, until: str | None) -> bool:
         return False
     kind, _, version = until.rpartition("-")
     minor = Minor.within(version)
-    if kind in ("control-plane", "addons", "nodes", "config") and minor and minor <= plan.start:
+    if kind in ("control-plane", "addons", "nodes", "managed-nodes", "config") and minor and minor <= plan.start:
         return True
     steps = ", ".join(step.id for step in plan.steps) or "none, for everything is done"
     raise Refused(f"--until {until!r} is no step of this plan; its steps are: {steps}.")
