@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -160,7 +159,3 @@ def _stat(number: int) -> list[str]:
 
 
 _START = 19  # in clock ticks since the machine was started
-
-
-def installed(program: str) -> bool:
-    return shutil.which(program) is not None
