@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tasks.parts import cache
 from tests.rehearsal import ROOT, Rehearsal
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -21,6 +23,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def parts() -> Callable[..., None]:
+    """For a test that runs real programs: `parts("kubectl", "helm")` skips it where one of them is missing."""
+
+    def need(*names: str) -> None:
+        if lacking := cache.missing(names):
+            pytest.skip(f"{', '.join(lacking)} {'are' if lacking[1:] else 'is'} missing: `invoke parts` gets it")
+
+    return need
 
 
 @pytest.fixture
