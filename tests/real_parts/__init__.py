@@ -1,0 +1,1 @@
+"""Tests that run real programs on loopback: `invoke parts` gets them."""
