@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import Refused
-from tasks.observe import explain
+from tasks.observe import Named, explain
 from tasks.plan.values import Config
 from tasks.seams import AwsError, Seams
 from tasks.tools.kubectl import Kubectl
@@ -31,7 +31,7 @@ class Context:
     file: str
 
 
-def identity(seams: Seams, config: Config, account: str) -> Identity:
+def identity(seams: Seams, config: Named, account: str) -> Identity:
     """account: the one the deployment is in; "" if any will do. Refused if it is another."""
     try:
         answer = seams.aws("sts", "get_caller_identity")

@@ -25,9 +25,13 @@ def _refusing(path: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class DiskFolder:
-    """Paths are relative to `root`. What runs leave behind (a path that begins with a dot) is private."""
+    """Paths are relative to `root`. What runs leave behind (a path that begins with a dot) is private.
+
+    seen_from: where the commands that are told of its files run; None for the current folder.
+    """
 
     root: Path
+    seen_from: Path | None = None
 
     def read(self, path: str) -> bytes | None:
         with _refusing(path):
@@ -69,8 +73,17 @@ class DiskFolder:
         target = self._parent_of(path)
         target.with_name(f".{target.name}.new").write_bytes(content[: len(content) // 2])
 
+    def remove(self, path: str) -> None:
+        with _refusing(path):
+            self._inside(path).unlink(missing_ok=True)
+
+    def names(self, path: str) -> list[str]:
+        with _refusing(path):
+            folder = self._inside(path)
+            return sorted(os.listdir(folder)) if folder.is_dir() else []
+
     def path(self, path: str) -> str:
-        return os.path.relpath(self._inside(path))
+        return os.path.relpath(self._inside(path), self.seen_from or Path.cwd())
 
     def _parent_of(self, path: str) -> Path:
         target = self._inside(path)

@@ -12,7 +12,14 @@ from invoke.parser.context import ParserContext
 
 from tasks.errors import Interrupted, Refused
 
-REHEARSABLE = ("upgrade-k8s", "status", "write-kubeconfig")
+# What can be rehearsed, and where: on the practice cluster, or in the practice data centre.
+REHEARSABLE = {
+    "upgrade-k8s": "cluster",
+    "status": "cluster",
+    "write-kubeconfig": "cluster",
+    "deploy": "hub",
+    "diff": "hub",
+}
 
 
 class Line(Executor):
@@ -23,17 +30,17 @@ class Line(Executor):
             task if isinstance(task, str) else task[0] if isinstance(task, tuple) else str(task.name) for task in tasks
         ]
         refuse_missing_settings(self.config)
-        rehearsing = refuse_unless_rehearsable(names)
+        rehearsing = what_is_rehearsed(names)
         self.config.rehearsal = {"line": rehearsing, "folder": "", "json": False, "finished": False}
         try:
             results: dict[Any, Any] = super().execute(*tasks)
         except KeyboardInterrupt:
             raise Interrupted("Interrupted: the same command goes on from here.") from None
         finally:
-            if rehearsing and self.config.rehearsal.folder:
-                from tasks.rehearse import last_words
+            if rehearsing:
+                from tasks.rehearse import end
 
-                last_words(self.config, results_of="upgrade-k8s" in names)
+                end(self.config, results_of="upgrade-k8s" in names)
         return results
 
 
@@ -46,10 +53,10 @@ def refuse_missing_settings(settings: Any) -> None:
         raise Refused(f"{file} has no cluster.config, so that the line would be about another deployment: add it.")
 
 
-def refuse_unless_rehearsable(names: Sequence[str]) -> bool:
-    """Whether this line is a rehearsal. Refused where it is half of one."""
+def what_is_rehearsed(names: Sequence[str]) -> str:
+    """cluster or hub; "" if this line is no rehearsal. Refused where it is half of one."""
     if "rehearse" not in names:
-        return False
+        return ""
     if names[0] != "rehearse" or names.count("rehearse") > 1:
         raise Refused(
             f"`rehearse` has to stand first: invoke rehearse {' '.join(name for name in names if name != 'rehearse')} …"
@@ -59,4 +66,9 @@ def refuse_unless_rehearsable(names: Sequence[str]) -> bool:
     for name in names[1:]:
         if name not in REHEARSABLE:
             raise Refused(f"`{name}` can't be rehearsed: only {', '.join(REHEARSABLE)} have a practice side.")
-    return True
+    kinds = {REHEARSABLE[name] for name in names[1:]}
+    if len(kinds) > 1:
+        raise Refused(
+            "A deploy is rehearsed in a data centre of its own, an upgrade on another cluster: one line can't have both."
+        )
+    return kinds.pop()

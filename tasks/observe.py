@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from tasks.errors import Refused
 from tasks.plan.addons import route
@@ -204,7 +204,17 @@ class Observer:
         return ran
 
 
-def explain(error: AwsError, config: Config) -> str:
+class Named(Protocol):
+    """A cluster, as far as a sentence about it goes."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+
+def explain(error: AwsError, config: Named) -> str:
     """A sentence for what AWS answered, with what to do about it."""
     known = {
         "NoCredentialsError": "There are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tasks.errors import Refused
 from tasks.folder import ROOT, DiskFolder
 from tasks.plan.version import Minor
 
+_ends = ExitStack()  # what has to be given back when the line is over
 HELP = {
     "resume": "go on with the last rehearsal instead of beginning anew",
     "from": "the practice cluster's version, such as 1.20, instead of the configuration's",
@@ -48,7 +50,8 @@ def rehearse(
 
     The cluster is made from this repository's configuration, of which a copy in .rehearsal/ is edited. The same words
     are the same run. The last line says how many events there were: every call to the outside and every file write is
-    one, and the flags that take an N let something go wrong at it.
+    one, and the flags that take an N let something go wrong at it. `rehearse deploy` runs real programs on loopback
+    instead (`invoke parts` gets them) and goes on with the hub of the last rehearsal.
     """
     if not c.config.rehearsal.line:
         raise Refused(
@@ -56,17 +59,19 @@ def rehearse(
         )
     from tasks.practice import rehearsal
 
-    accidents = rehearsal.accidents(
-        {
-            "die-after": die_after,
-            "die-during": die_during,
-            "fail-at": fail_at,
-            "fail-after": fail_after,
-            "lie-at": lie_at,
-        }
-    )
-    folder = ROOT / rehearsal.FOLDER
+    wanted = {
+        "die-after": die_after,
+        "die-during": die_during,
+        "fail-at": fail_at,
+        "fail-after": fail_after,
+        "lie-at": lie_at,
+    }
     shape = {"from": from_, "users": users, "managed": managed, "offered": offered}
+    if c.config.rehearsal.line == "hub":
+        _rehearse_hub(c, {**shape, **wanted})
+        return
+    accidents = rehearsal.accidents(wanted)
+    folder = ROOT / rehearsal.FOLDER
     if resume:
         _refuse_shape_of_old_cluster(folder, shape)
     else:
@@ -77,6 +82,17 @@ def rehearse(
     c.config.runners.local = rehearsal.PracticeRunner
     c.config.rehearsal.folder = str(folder)
     c.config.seams = "tasks.practice.rehearsal.seams"
+
+
+def _rehearse_hub(c: Context, given: Mapping[str, str]) -> None:
+    """A deploy is rehearsed with real programs on loopback, which go on with the hub of the last rehearsal."""
+    if flags := [f"--{name}" for name, value in given.items() if value]:
+        raise Refused(
+            f"{' and '.join(flags)} is for the practice cluster, and a deploy has real programs: leave it out."
+        )
+    from tasks.loopback.rehearsal import practised
+
+    _ends.enter_context(practised(c.config))
 
 
 def _refuse_shape_of_old_cluster(folder: Path, shape: Mapping[str, str]) -> None:
@@ -132,8 +148,11 @@ def _span(text: str) -> tuple[str, str]:
     return first, last
 
 
-def last_words(settings: Settings, results_of: Any) -> None:
+def end(settings: Settings, results_of: Any) -> None:
     """How many events there were; after a run to its end also what it says about a real one."""
+    _ends.close()
+    if not settings.rehearsal.folder:
+        return
     from tasks.practice import rehearsal
 
     entrance = rehearsal.door(Path(settings.rehearsal.folder))

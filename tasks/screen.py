@@ -110,16 +110,22 @@ class Screen:
             self.says(f"{step}: {shlex.join(argv)}")
 
     def step_begins(self, step: Step, now: float) -> None:
-        self.says(f"{step.id}: {step.does}", "bold")
-        usual = f" (usually {duration(step.minutes * 60)})" if step.minutes else ""
-        self._label, self._began = f"{step.id}{usual}", now
+        self.begins(step.id, step.does, now, step.minutes * 60)
+
+    def begins(self, name: str, does: str, now: float, usual_seconds: float = 0) -> None:
+        self.says(f"{name}: {does}", "bold")
+        usual = f" (usually {duration(usual_seconds)})" if usual_seconds else ""
+        self._label, self._began = f"{name}{usual}", now
         if self.live:
             self._status = self.console.status(self._label)
             self._status.start()
 
     def step_ends(self, step: Step, seconds: float) -> None:
+        self.ends(step.id, seconds)
+
+    def ends(self, name: str, seconds: float) -> None:
         self.rest()
-        self.says(f"{step.id}: done in {duration(seconds)}", "green")
+        self.says(f"{name}: done in {duration(seconds)}", "green")
 
     def tick(self, now: float) -> None:
         """The running step's elapsed time; nothing where lines can't be overwritten. now: seconds since 1970."""

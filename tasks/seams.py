@@ -27,6 +27,19 @@ class Ran:
         return lines[-1].strip() if lines else "it said nothing"
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a command runs that is not simply run here. It and its children are one group, which an interrupt ends.
+
+    folder: its working directory. private: a folder that nobody else can read, for what it prints. environment: on top
+    of our own.
+    """
+
+    folder: str
+    private: str
+    environment: Mapping[str, str]
+
+
 class Watch(Protocol):
     """Whoever wants to know about a long command."""
 
@@ -47,7 +60,13 @@ class Run(Protocol):
     """
 
     def __call__(
-        self, argv: Sequence[str], *, changes: bool = False, limit: float | None = None, watch: Watch | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        changes: bool = False,
+        limit: float | None = None,
+        watch: Watch | None = None,
+        place: Place | None = None,
     ) -> Ran: ...
 
 
@@ -88,6 +107,11 @@ class Folder(Protocol):
     def append(self, path: str, line: bytes) -> None:
         """One line, whole or, after a power cut, cut off."""
 
+    def remove(self, path: str) -> None: ...
+
+    def names(self, path: str) -> list[str]:
+        """What lies in a folder, in order; nothing if there is no such folder."""
+
     def path(self, path: str) -> str:
         """As a program on the command line would name it."""
 
@@ -102,9 +126,36 @@ class Processes(Protocol):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a web server said."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class WebError(Exception):
+    """Nobody answered."""
+
+
+class Web(Protocol):
+    """One HTTP request. Raises WebError."""
+
+    def __call__(
+        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer: ...
+
+
+def nobody(*_: Any, **__: Any) -> Answer:
+    """The web of a world that has none."""
+    raise WebError("there is no network here")
+
+
+@dataclass(frozen=True)
 class Seams:
     run: Run
     aws: Aws
     clock: Clock
     folder: Folder
     processes: Processes
+    web: Web = nobody

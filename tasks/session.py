@@ -35,8 +35,8 @@ class Session:
         """Reads the configuration, and with its region makes the seams. Nothing is asked of AWS yet."""
         if c.config.rehearsal.line:
             c.config.rehearsal.json = json
-        _load_credentials(c)
-        file = _setting(c, "cluster", "config")
+        load_credentials(c)
+        file = setting(c, "cluster", "config")
         region = clusterconfig.parse(DiskFolder(ROOT).read(file), file).region
         module, _, name = c.config.seams.rpartition(".")
         make: Callable[[Any, str], Seams] = getattr(importlib.import_module(module), name)
@@ -67,14 +67,14 @@ class Session:
         return Observer(self.seams, self.config, account, kubectl, told or {})
 
 
-def _setting(c: Context, section: str, key: str) -> str:
+def setting(c: Context, section: str, key: str) -> str:
     value = c.config.get(section, {}).get(key)
     if not value:
         raise Refused(f"invoke.yaml has no {section}.{key}: add it, as in this repository's own.")
     return str(value)
 
 
-def _load_credentials(c: Context) -> None:
+def load_credentials(c: Context) -> None:
     """A laptop's .env, if there is one; what the environment says already wins. Never in a rehearsal."""
     if c.config.rehearsal.folder or not (ROOT / ".env").exists():
         return

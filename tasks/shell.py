@@ -5,21 +5,24 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
+import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 
 from invoke.context import Context
-from invoke.runners import Local, Promise, Result
+from invoke.runners import Local, Promise, Result, Runner
 
-from tasks.seams import Clock, Ran, Watch
+from tasks.seams import Clock, Place, Ran, Watch
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between two looks at a command
 OUTPUT = ".runs/output"
+GRACE = 30.0  # seconds that an interrupted group has for cleaning up
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,39 @@ class InterruptibleRunner(Local):
         raise interrupt
 
 
+class GroupRunner(InterruptibleRunner):
+    """A command and its children as a process group of their own.
+
+    Python programs among them (hubploy) clean up on SIGINT and on no other signal, and what they have started (helm)
+    has to hear it too: Ctrl-C, and whatever else ends us, reaches all of them as SIGINT.
+    """
+
+    def start(self, command: str, shell: str, env: dict[str, str]) -> None:
+        self.process = Popen(
+            command, shell=True, executable=shell, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE, process_group=0
+        )
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def end_group(self) -> None:
+        """SIGINT first, and SIGKILL for what does not end by itself."""
+        self._signal(signal.SIGINT)
+        end = time.monotonic() + GRACE
+        while self._signal(0) and time.monotonic() < end:
+            self.process.poll()  # a leader that nobody waits for would keep its group alive
+            time.sleep(FIRST_PAUSE)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> bool:
+        """Whether there is a group to hear it."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+
 @dataclass(frozen=True)
 class InvokeRun:
     """Runs commands through Invoke, and looks at them itself while they work: progress, lock and Ctrl-C meet there.
@@ -53,19 +89,26 @@ class InvokeRun:
     pause: float | None = None
 
     def __call__(
-        self, argv: Sequence[str], *, changes: bool = False, limit: float | None = None, watch: Watch | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        changes: bool = False,
+        limit: float | None = None,
+        watch: Watch | None = None,
+        place: Place | None = None,
     ) -> Ran:
         dry = changes and bool(self.context.config.run.dry)
         line = shlex.join(argv)
         if dry:
             self.context.run(line)
             return Ran(tuple(argv), 0, "", "")
-        with self._output(lasting=watch is not None) as folder:
+        with self._output(watch is not None, place) as folder:
             # No keyboard: a program that asks is told at once that nobody is there.
             where = shlex.quote(str(folder))
             redirected = f" </dev/null >{where}/out 2>{where}/err" if folder else ""
-            promise = self.context.run(
-                f"exec {line}{redirected}",
+            there = f"cd {shlex.quote(place.folder)} && " if place else ""
+            promise = self._runner(place).run(
+                f"{there}exec {line}{redirected}",
                 asynchronous=True,
                 warn=True,
                 dry=False,
@@ -73,11 +116,16 @@ class InvokeRun:
                 in_stream=False,
                 pty=False,
                 timeout=None,
+                env=dict(place.environment) if place else {},
             )
             assert isinstance(promise, Promise)
             result = self._wait(promise, limit, watch)
             output = [_read(folder / name) for name in ("out", "err")] if folder else [result.stdout, result.stderr]
         return Ran(tuple(argv), result.exited, *output)
+
+    def _runner(self, place: Place | None) -> Runner:
+        runner: Runner = GroupRunner(self.context) if place else self.context.config.runners.local(self.context)
+        return runner
 
     def _wait(self, promise: Promise, limit: float | None, watch: Watch | None) -> Result:
         runner = promise.runner
@@ -85,14 +133,19 @@ class InvokeRun:
         if watch:
             watch.started(number, process_start(number))
         begun, pause = self.clock.now(), self.pause or FIRST_PAUSE
-        while not runner.process_is_finished:
-            self.clock.sleep(pause)
-            pause = self.pause or min(LONGEST_PAUSE, pause * 1.5)
-            if watch:
-                watch.pause()
-            if limit is not None and self.clock.now() - begun > limit:
-                runner.kill()
-                break
+        try:
+            while not runner.process_is_finished:
+                self.clock.sleep(pause)
+                pause = self.pause or min(LONGEST_PAUSE, pause * 1.5)
+                if watch:
+                    watch.pause()
+                if limit is not None and self.clock.now() - begun > limit:
+                    runner.kill()
+                    break
+        except BaseException:
+            if isinstance(runner, GroupRunner):
+                runner.end_group()
+            raise
         result = promise.join()
         assert isinstance(result, Result)
         if watch:
@@ -100,10 +153,13 @@ class InvokeRun:
         return result
 
     @contextmanager
-    def _output(self, lasting: bool) -> Iterator[Path | None]:
+    def _output(self, lasting: bool, place: Place | None) -> Iterator[Path | None]:
         """The folder for the files `out` and `err`, which nobody else can read."""
         if self.root is None:
             yield None
+        elif place:
+            with TemporaryDirectory(dir=place.private) as name:
+                yield Path(name)
         elif lasting:
             folder = self.root / OUTPUT
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

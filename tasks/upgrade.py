@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import signal
 from dataclasses import dataclass
 
 from tasks import report
 from tasks.carry_out import Order, Upgrade
 from tasks.commands import Commands
-from tasks.errors import Refused, Terminated
+from tasks.endings import end_as_interrupted
+from tasks.errors import Refused
 from tasks.journal import Journal
 from tasks.lock import Lock
 from tasks.plan.differences import autoscaler_behind
@@ -20,8 +20,6 @@ from tasks.plan.version import Minor
 from tasks.programs import refuse_missing
 from tasks.session import Session
 from tasks.show import command_lines, group_table, plan_document
-
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # somebody ends us; the terminal is gone
 
 
 @dataclass(frozen=True)
@@ -107,8 +105,7 @@ def _show(session: Session, plan: Plan, cluster: Cluster) -> None:
 def _carry_out(session: Session, wishes: Wishes, run: Upgrade, plan: Plan, before: Cluster) -> None:
     original = session.seams.folder.read(session.file) or b""
     after, trouble = None, ""
-    for ending in ENDINGS:
-        signal.signal(ending, _terminate)
+    end_as_interrupted()
     try:
         after = run.run()
     except Refused as refused:
@@ -119,13 +116,6 @@ def _carry_out(session: Session, wishes: Wishes, run: Upgrade, plan: Plan, befor
         _report(session, wishes, run, plan, before, after, trouble)
     _say_end(session, run, after, original)
     _finished(session)
-
-
-def _terminate(number: int, _frame: object) -> None:
-    """Such a signal ends a run as Ctrl-C does: with the lock released and fences given back, which a second one spares."""
-    for ending in ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)
-    raise Terminated(number)
 
 
 def _report(

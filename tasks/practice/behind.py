@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.folder import DiskFolder
 from tasks.practice.door import Door
-from tasks.seams import Ran, Seams, Watch
+from tasks.seams import Place, Ran, Seams, Watch
 from tasks.shell import RealProcesses, process_start
 
 POLL = 20.0  # virtual seconds between two looks at a running command
@@ -42,6 +42,12 @@ class PracticeFolder:
     def append(self, path: str, line: bytes) -> None:
         self.door.file(lambda: self.disk.append(path, line), lambda: self.disk.append(path, line[: len(line) // 2]))
 
+    def remove(self, path: str) -> None:
+        self.door.file(lambda: self.disk.remove(path), lambda: None)
+
+    def names(self, path: str) -> list[str]:
+        return self.disk.names(path)
+
     def path(self, path: str) -> str:
         return self.disk.path(path)
 
@@ -71,7 +77,13 @@ class PracticeRun:
     door: Door
 
     def __call__(
-        self, argv: Sequence[str], *, changes: bool = False, limit: float | None = None, watch: Watch | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        changes: bool = False,
+        limit: float | None = None,
+        watch: Watch | None = None,
+        place: Place | None = None,
     ) -> Ran:
         if changes:
             self.door.lines.append(tuple(argv))

@@ -25,6 +25,7 @@ from tasks.shell import InvokeRun
 
 FOLDER = ".rehearsal"
 WORLD = "world.json"
+HUB = "hub"  # a deploy's rehearsals, which go on with one another
 CLOSED_PORT = "http://127.0.0.1:9"  # nothing listens on the discard port: a call that got past the seams fails at once
 
 
@@ -53,7 +54,7 @@ def begin(folder: Path, world: World) -> None:
     if folder.is_symlink():
         raise Refused(f"{folder.name} is a link, and what it leads to would be emptied: remove the link.")
     (folder / WORLD).unlink(missing_ok=True)  # first: without it there is nothing to resume
-    for path in folder.iterdir() if folder.exists() else ():
+    for path in [path for path in folder.iterdir() if path.name != HUB] if folder.exists() else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "bin").mkdir()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.plan.manifest import Change, Key
 from tasks.plan.values import Addon, Autoscaler, Budget, Node, Pairs, Pod, PodKind
 from tasks.plan.version import Minor
 
@@ -53,6 +55,30 @@ class Kubectl:
         ]
         return self.line("drain", f"--selector={GROUP_LABELS[0]}={group}", *options)
 
+    def api_versions(self) -> list[str]:
+        return self.line("api-versions")
+
+    def api_resources(self) -> list[str]:
+        """The columns of a line: name, short names (may be missing), API version, namespaced, kind."""
+        return self.line("api-resources", "--no-headers")
+
+    def diff(self, file: str, namespace: str) -> list[str]:
+        """Exit 0: all objects are as the file has them; 1: not. The data of Secrets is masked by kubectl itself."""
+        return self.line("diff", f"--filename={file}", f"--namespace={namespace}")
+
+    def apply_server_side(self, file: str) -> list[str]:
+        """Without force the first field that somebody else has set ends it half way."""
+        return self.line("apply", "--server-side", "--force-conflicts", f"--filename={file}")
+
+    def get(self, what: str, namespace: str) -> list[str]:
+        return self.line("get", what, f"--namespace={namespace}", "--output=json", "--ignore-not-found")
+
+    def delete_secret(self, name: str, namespace: str) -> list[str]:
+        return self.line("delete", "secret", name, f"--namespace={namespace}", "--ignore-not-found")
+
+    def logs(self, pod: str, namespace: str, lines: int) -> list[str]:
+        return self.line("logs", pod, f"--namespace={namespace}", "--all-containers", f"--tail={lines}", "--prefix")
+
     def get_lease(self, namespace: str, name: str) -> list[str]:
         return self.line("get", "lease", name, f"--namespace={namespace}", "--output=json", "--ignore-not-found")
 
@@ -80,6 +106,33 @@ class Workloads:
 
 # Daemon set or deployment in kube-system -> the add-on's name in EKS.
 ADDON_WORKLOADS = {"aws-node": "vpc-cni", "coredns": "coredns", "kube-proxy": "kube-proxy"}
+
+
+# Lines of an object that differ whenever anything does, or that only the API server sets.
+_NOISE = re.compile(r"[+-] *(?:generation|resourceVersion|creationTimestamp|uid|observedGeneration): ")
+
+
+def parse_diff(text: str, namespace: str) -> list[Change]:
+    """The answer to `Kubectl.diff`: the lines with - are the cluster's. namespace: of objects that name none."""
+    found = []
+    for part in re.split(r"^diff -u -N .*\n", text, flags=re.MULTILINE)[1:]:
+        head, *lines = part.splitlines()
+        found_name = re.search(r"/LIVE-\d+/(\S+)", head)
+        kept = tuple(line for line in lines[1:] if not _NOISE.match(line))
+        if found_name and any(line[:1] in "+-" for line in kept):
+            found.append(Change("removed" if _all_new(kept) else "changed", _key(found_name[1], namespace), kept))
+    return found
+
+
+def _all_new(lines: Sequence[str]) -> bool:
+    return lines[0].startswith("@@ -0,0 ")
+
+
+def _key(name: str, namespace: str) -> Key:
+    """apps.v1.Deployment.default.hub: group, version, kind, namespace (empty for what has none) and name."""
+    words = name.split(".")
+    kind = next(number for number, word in enumerate(words) if word[:1].isupper())
+    return words[kind], words[kind + 1] or namespace, ".".join(words[kind + 2 :])
 
 
 def parse_workloads(text: str) -> Workloads:

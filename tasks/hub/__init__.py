@@ -1,0 +1,1 @@
+"""The hub on the cluster: its release, what it is made from, and how it gets there."""

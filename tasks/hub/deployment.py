@@ -1,0 +1,68 @@
+"""deployments/*: which there are, and what their hubploy.yaml says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from tasks.errors import Refused
+from tasks.plan.deployment import ENVIRONMENTS, Deployment, parse
+from tasks.seams import Folder
+
+FOLDER = "deployments"
+
+
+def names(folder: Folder) -> list[str]:
+    return [name for name in folder.names(FOLDER) if folder.read(f"{FOLDER}/{name}/hubploy.yaml") is not None]
+
+
+def choose(folder: Folder, wanted: str) -> Deployment:
+    """wanted: a name, or "" for the only one there is. Refused if it is not there, or broken."""
+    there = names(folder)
+    if not there:
+        raise Refused(f"There is no {FOLDER}/NAME/hubploy.yaml here: add one, as hubploy's documentation describes it.")
+    if not wanted and len(there) > 1:
+        raise Refused(f"There are several deployments: name one with --deployment, of {', '.join(there)}.")
+    name = wanted or there[0]
+    if name not in there:
+        raise Refused(f"There is no deployment {name!r}: {FOLDER}/ has {', '.join(there)}.")
+    file = f"{FOLDER}/{name}/hubploy.yaml"
+    try:
+        return parse(name, document(folder, file))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{file} can't be understood ({error}): compare it with hubploy's documentation.") from None
+
+
+def refuse_unknown_environment(folder: Folder, deployment: Deployment, environment: str, with_: str) -> None:
+    """hubploy takes three names and no others; helm any that has a file."""
+    if with_ == "hubploy":
+        if environment not in ENVIRONMENTS:
+            raise Refused(
+                f"hubploy knows no environment {environment!r}, only {', '.join(ENVIRONMENTS)}: "
+                "name one of them, or set deploy.with to helm in invoke.yaml."
+            )
+        return
+    if with_ != "helm":
+        raise Refused(f"deploy.with is {with_!r} in invoke.yaml: it has to be hubploy or helm.")
+    files = (deployment.values_files(environment)[1], deployment.secrets_file(environment))
+    if not any(folder.read(file) is not None for file in files):
+        raise Refused(f"There is no environment {environment!r}: neither {files[0]} nor {files[1]} is there.")
+
+
+def document(folder: Folder, file: str) -> Any:
+    """A YAML file; {} for an empty one. Refused if it is missing or no YAML, without a word of what stands in it."""
+    content = folder.read(file)
+    if content is None:
+        raise Refused(f"{file} is missing.")
+    return load(content, file)
+
+
+def load(content: bytes, file: str) -> Any:
+    try:
+        found = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise Refused(f"{file} is no YAML{where}: mend it.") from None
+    return {} if found is None else found

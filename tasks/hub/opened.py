@@ -1,0 +1,149 @@
+"""What a task about a hub works with, settled before anything changes: the preflight."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+
+from tasks import clusterconfig
+from tasks.amazon import Boto
+from tasks.connect import identity
+from tasks.errors import Refused
+from tasks.folder import DiskFolder
+from tasks.hub import values
+from tasks.hub.access import Way, place, placed, reach
+from tasks.hub.chart import Chart
+from tasks.hub.deployment import choose, refuse_unknown_environment
+from tasks.hub.registry import registry
+from tasks.hub.release import Release, explain_helm
+from tasks.hub.values import Values
+from tasks.observe import READ_LIMIT
+from tasks.plan.deployment import Deployment, Image
+from tasks.private import private_folder
+from tasks.real import seams as real_seams
+from tasks.screen import Screen
+from tasks.seams import Place, Seams
+from tasks.session import load_credentials, setting
+from tasks.tools import git, helm
+
+OLDEST_HELM = (3, 13, 0)  # the first whose `template` asks the cluster for what templates look up
+
+
+@dataclass
+class Hub:
+    """One deployment in one environment. seams: every command runs in the private environment of this run."""
+
+    settings: Any
+    screen: Screen
+    seams: Seams
+    place: Place
+    private: Path
+    deployment: Deployment
+    environment: str
+    chart: Chart
+    tags: dict[str, str]  # image name → the tag that its folder's last commit gives it
+    way: Way
+    values: Values
+    release: Release
+
+    @property
+    def dry(self) -> bool:
+        return bool(self.settings.run.dry)
+
+
+@contextmanager
+def opened(c: Context, deployment: str, environment: str, screen: Screen) -> Iterator[Hub]:
+    """The preflight, and after it whatever is done inside. Everything is refused here that can be known here."""
+    load_credentials(c)
+    root = Path(c.config.root)
+    # The region is the deployment's own, which is read with seams that ask AWS nothing.
+    folder = real_seams(c.config, "").folder
+    chosen = choose(folder, deployment)
+    refuse_unknown_environment(folder, chosen, environment, str(c.config.deploy["with"]))
+    boto = Boto(chosen.cluster.region, bool(c.config.run.dry))
+    # Under --dry too: what is written there are fetched charts, a cache that git ignores.
+    outside = replace(real_seams(c.config, chosen.cluster.region), aws=boto, folder=DiskFolder(root, seen_from=root))
+    _refuse_other_cluster(outside, setting(c, "cluster", "config"), chosen)
+    who = identity(outside, chosen.cluster, "")
+    with private_folder(outside.processes) as private:
+        where = place(boto, root, private, chosen.cluster.region)
+        seams = placed(outside, where)
+        _refuse_missing_programs(seams, where)
+        chart = Chart(seams, str(c.config.deploy.chart))
+        _complete(chart, private, screen)
+        tags = {image.name: tag(seams, chosen, image) for image in chosen.images}
+        found = values.read(seams, chosen, environment, tags, private)
+        _refuse_missing_images(boto, chosen, tags)
+        way = reach(seams, boto, private, chosen, who)
+        release = Release(way, chart, chosen.release(environment), str(c.config.deploy.namespace))
+        yield Hub(c.config, screen, seams, where, private, chosen, environment, chart, tags, way, found, release)
+
+
+def tag(seams: Seams, deployment: Deployment, image: Image) -> str:
+    """hubploy's tag for an image: of the last commit that touched its folder. Refused where history can't tell."""
+    ran = seams.run(git.is_shallow(), limit=READ_LIMIT)
+    if ran.exit != 0:
+        raise Refused(f"The image's tag comes from git, which says: {ran.last_words}.")
+    if ran.stdout.strip() == "true":
+        raise Refused(
+            "This clone is shallow, so that the image's tag would be wrong: `git fetch --unshallow`; in a workflow, fetch-depth: 0."
+        )
+    folder = deployment.folder(image.folder)
+    commit = seams.run(git.last_commit(folder), limit=READ_LIMIT).stdout.strip()
+    if not commit:
+        raise Refused(f"No commit has {folder}/ yet, and the image's tag is made from it: commit it.")
+    return git.image_tag(commit)
+
+
+def _refuse_other_cluster(seams: Seams, file: str, deployment: Deployment) -> None:
+    """The cluster's configuration and hubploy.yaml have to mean the same one."""
+    config, access = clusterconfig.parse(seams.folder.read(file), file), deployment.cluster
+    if access.provider == "aws" and (access.name, access.region) != (config.name, config.region):
+        raise Refused(
+            f"{deployment.folder('hubploy.yaml')} is about the cluster {access.name} in {access.region}, "
+            f"{file} about {config.name} in {config.region}: make them agree."
+        )
+
+
+def _refuse_missing_programs(seams: Seams, where: Place) -> None:
+    ran = seams.run(helm.version(), limit=READ_LIMIT)
+    version = re.match(r"v(\d+)\.(\d+)\.(\d+)", ran.stdout)
+    if ran.exit != 0 or not version:
+        raise Refused(explain_helm(ran))
+    if tuple(map(int, version.groups())) < OLDEST_HELM:
+        raise Refused(f"helm {ran.stdout.strip()} is too old: install {'.'.join(map(str, OLDEST_HELM))} or later.")
+    for name, source in (
+        ("hubploy", "pip install --requirement requirements.txt"),
+        ("aws", "pip install --requirement requirements.txt"),
+        ("kubectl", "https://kubernetes.io/docs/tasks/tools/"),
+        ("sops", "https://getsops.io"),
+    ):
+        if not shutil.which(name, path=where.environment["PATH"]):
+            raise Refused(f"{name} is not installed: {source}.")
+
+
+def _complete(chart: Chart, private: Path, screen: Screen) -> None:
+    """Chart.lock's archives, and no others; fetched where they are not there."""
+    missing = chart.missing()
+    if missing:
+        screen.says(f"Fetching {', '.join(missing)}.")
+    if missing or chart.strangers():
+        chart.fetch(private)
+
+
+def _refuse_missing_images(boto: Boto, deployment: Deployment, tags: dict[str, str]) -> None:
+    if deployment.registry is None:
+        return
+    known = registry(boto, deployment.registry)
+    for name, found in tags.items():
+        if not known.has(name, found):
+            raise Refused(
+                f"The image {name}:{found} is not in the registry: `invoke build-image --deployment {deployment.name} --push` builds it."
+            )

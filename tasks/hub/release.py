@@ -1,0 +1,207 @@
+"""The release on the cluster, and what a deploy would change of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.errors import Refused
+from tasks.hub.access import Way
+from tasks.hub.chart import Chart
+from tasks.hub.values import Values, line_of
+from tasks.observe import explain_kubectl
+from tasks.plan import manifest, release
+from tasks.plan.crds import serves
+from tasks.plan.manifest import Change, Key, Object
+from tasks.plan.release import Revision
+from tasks.seams import Ran
+from tasks.tools.helm import Deployed, Helm, parse_history, parse_status
+from tasks.tools.kubectl import parse_diff
+
+RENDER_LIMIT = 120.0  # seconds
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a deploy would change. changes: object by object. values: whether the values differ, though all objects may
+    be the same. drift: objects that somebody has changed by hand, and that the deploy puts right."""
+
+    changes: tuple[Change, ...]
+    values: bool
+    drift: tuple[Change, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.changes or self.values or self.drift)
+
+
+@dataclass
+class Release:
+    """One release of one chart, by its name."""
+
+    way: Way
+    chart: Chart
+    name: str
+    namespace: str
+    _capabilities: list[Any] = field(default_factory=list)
+
+    @property
+    def _helm(self) -> Helm:
+        return self.way.helm(self.namespace)
+
+    def history(self) -> list[Revision]:
+        """Oldest first; none if there never was such a release. Refused if it is of another chart, or being removed."""
+        ran = self._run(self._helm.history(self.name))
+        if ran.exit != 0 and "release: not found" in ran.stderr:
+            return []
+        if ran.exit != 0:
+            raise Refused(explain_helm(ran))
+        revisions = parse_history(ran.stdout)
+        self._refuse_foreign(revisions[-1])
+        return revisions
+
+    def _refuse_foreign(self, last: Revision) -> None:
+        ours = self.chart.metadata()["name"]
+        if not re.fullmatch(rf"{re.escape(ours)}-v?\d.*", last.chart):
+            raise Refused(
+                f"{self.name} in {self.namespace} is a release of the chart {last.chart}, not of {ours}: "
+                "look whether deployment, environment and cluster are the ones you mean."
+            )
+        if last.status in ("uninstalling", "uninstalled"):
+            raise Refused(
+                f"{self.name} is {last.status}: finish that with `helm uninstall {self.name} --namespace {self.namespace}`, then deploy."
+            )
+
+    def deployed(self, revisions: Sequence[Revision]) -> Deployed | None:
+        """What the next revision is compared with."""
+        base = release.deployed(revisions)
+        if base is None:
+            return None
+        ran = self._run(self._helm.status(self.name, base.number))
+        if ran.exit != 0:
+            raise Refused(explain_helm(ran))
+        return parse_status(ran.stdout)
+
+    def rendered(self, values: Values) -> dict[Key, Object]:
+        """What the chart comes to with these values on this cluster. Refused if it does not render."""
+        version, apis = self._capable()
+        ran = self._run(self._helm.template(self.name, self.chart.folder, values.options, version, apis))
+        if ran.exit != 0:
+            raise Refused(values.redacted(explain_render(ran, self.chart, values, self.way.seams.folder.read)))
+        return manifest.objects(ran.stdout, self.namespace)
+
+    @property
+    def apis(self) -> list[str]:
+        """group/version and group/version/Kind that the cluster serves, or will when it has the chart's CRDs."""
+        return self._capable()[1]
+
+    def _capable(self) -> tuple[str, list[str]]:
+        """The cluster's version, and what it serves together with what the chart's own CRDs will."""
+        if not self._capabilities:
+            kubectl = self.way.kubectl
+            version = json.loads(self.way.ask(kubectl.server_version()).stdout)["serverVersion"]["gitVersion"]
+            apis = set(self.way.ask(kubectl.api_versions()).stdout.split())
+            for line in self.way.ask(kubectl.api_resources()).stdout.splitlines():
+                apis.add("/".join((line.split()[-3], line.split()[-1])))
+            for chart in self.chart.inside():
+                apis |= {api for crd in chart.crds for api in serves(crd)}
+            self._capabilities += [version, sorted(apis)]
+        return self._capabilities[0], self._capabilities[1]
+
+    def difference(self, values: Values, revisions: Sequence[Revision]) -> Difference:
+        """Against the last good revision. What differs at each rendering is taken out first, if anything differs."""
+        before, after = self.deployed(revisions), self.rendered(values)
+        if before is None:
+            return Difference(tuple(manifest.changes({}, after)), values=True)
+        old = manifest.objects(before.manifest, self.namespace)
+        found = manifest.changes(old, after)
+        if found:
+            random = manifest.random_places(after, self.rendered(values))
+            found = manifest.changes(manifest.settled(old, random), manifest.settled(after, random))
+        return Difference(tuple(found), before.values != values.document, tuple(self.drift(old)))
+
+    def drift(self, old: Mapping[Key, Object]) -> list[Change]:
+        """Where the cluster's objects are not as the last good revision has them: changed by hand, or gone.
+
+        What was added to them, and no revision ever named, is not seen: neither would a deploy take it away.
+        """
+        lasting = [item for item in old.values() if not manifest.is_hook(item)]
+        return self.compare(lasting, "deployed.json") if lasting else []
+
+    def compare(self, items: Sequence[Mapping[str, Any]], name: str) -> list[Change]:
+        """What the cluster would have to change to have these objects, by `kubectl diff`."""
+        ran = self._run(self.way.kubectl.diff(self.keep(items, name), self.namespace))
+        if ran.exit not in (0, 1) or (ran.exit == 1 and not ran.stdout):
+            raise Refused(explain_kubectl(ran))
+        return parse_diff(ran.stdout, self.namespace)
+
+    def keep(self, items: Sequence[Mapping[str, Any]], name: str) -> str:
+        """A file of the private folder with these objects."""
+        file = self.way.private / name
+        file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)}))
+        return str(file)
+
+    def _run(self, argv: list[str]) -> Ran:
+        self.way.keep_fresh()
+        return self.way.seams.run(argv, limit=RENDER_LIMIT)
+
+
+def explain_helm(ran: Ran) -> str:
+    """A sentence for a helm command that failed."""
+    if ran.exit == 127:
+        return "helm is not installed: install helm 3.13 or later."
+    if ran.exit == -9:
+        return "helm did not end in time: look at the cluster, and start again."
+    if any(
+        sign in ran.stderr for sign in ("Unauthorized", "orbidden", "refused", "no such host", "timeout", "unreachable")
+    ):
+        return explain_kubectl(ran)
+    return f"helm failed: {ran.last_words.removeprefix('Error: ')}"
+
+
+def explain_render(ran: Ran, chart: Chart, values: Values, content: Callable[[str], bytes | None]) -> str:
+    """Values that break a schema are named by file, line and path; what stands there is not."""
+    if "don't meet the specifications of the schema" not in ran.stderr:
+        return explain_helm(ran)
+    found = []
+    inside = ""
+    for line in ran.stderr.splitlines():
+        if line.startswith("- "):
+            path, _, trouble = line.removeprefix("- ").partition(": ")
+            found.append(f"{_where(inside, path, trouble, chart, values, content)}: {trouble}")
+        elif line.endswith(":"):
+            inside = line[:-1]
+    return f"The values break the chart's schema: {'; '.join(found)}."
+
+
+def _where(
+    inside: str, path: str, trouble: str, chart: Chart, values: Values, content: Callable[[str], bytes | None]
+) -> str:
+    """File, line and path of a value; inside: the name of the chart whose schema complains."""
+    if extra := re.match(r"Additional property (\S+) is not allowed", trouble):
+        path = f"{path}.{extra[1]}"
+    prefixes = [found.path for found in chart.named(inside)] or [""]
+    keys = path.removeprefix("(root).").split(".")
+    if path == "(root)":
+        keys = []
+    for prefix in prefixes:
+        whole = [*filter(None, prefix.split(".")), *keys]
+        for source in reversed(values.sources):
+            if has(source.document, whole):
+                line = line_of(content(source.file) or b"", whole)
+                return f"{source.file}, line {line}, {'.'.join(whole)}"
+    return ".".join([*filter(None, prefixes[0].split(".")), *keys])
+
+
+def has(document: Any, keys: Sequence[str]) -> bool:
+    for key in keys:
+        if isinstance(document, Mapping) and key in document:
+            document = document[key]
+        elif isinstance(document, list) and key.isdecimal() and int(key) < len(document):
+            document = document[int(key)]
+        else:
+            return False
+    return True

@@ -1,0 +1,97 @@
+"""What a person sees of a deploy before it happens."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.plan.manifest import Change
+from tasks.plan.release import Forget, GoBack, Revision
+
+if TYPE_CHECKING:
+    from tasks.hub.opened import Hub
+    from tasks.hub.release import Difference
+
+SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def heading(hub: Hub, revisions: Sequence[Revision]) -> None:
+    """Who deploys what where, and what is there."""
+    screen, chart = hub.screen, hub.chart.metadata()
+    screen.says(f"{hub.release.name} on {hub.way.access.name or hub.way.server}, as {hub.way.who.arn}", "bold")
+    screen.says(
+        f"  chart {chart['name']} {chart['version']}: {', '.join(_version(entry) for entry in hub.chart.locked())}"
+    )
+    for name, tag in hub.tags.items():
+        screen.says(f"  image {name}:{tag}")
+    last = revisions[-1] if revisions else None
+    screen.says(f"  revision {last.number}, {last.status} ({last.description})" if last else "  no release yet")
+
+
+def _version(entry: dict[str, Any]) -> str:
+    return f"{entry['name']} {entry['version']}"
+
+
+def repair(hub: Hub, todo: GoBack | Forget | None) -> None:
+    screen = hub.screen
+    if isinstance(todo, GoBack):
+        screen.says(
+            f"repair: revision {todo.bad.number} is {todo.bad.status}, left by a run that failed or died: "
+            f"going back to revision {todo.to.number}, the last good one, so that nothing of it stays behind",
+            "yellow",
+        )
+    elif todo:
+        numbers = ", ".join(map(str, todo.numbers))
+        screen.says(f"repair: forgetting the record of revision {numbers}, {todo.why}", "yellow")
+
+
+def difference(hub: Hub, found: Difference) -> None:
+    """Object by object; the same as Markdown where CI has a summary for it."""
+    screen, redacted = hub.screen, hub.values.redacted
+    screen.says(f"diff: {summary(found)}", "bold")
+    for change in found.changes:
+        _change(hub, change, "")
+    for change in found.drift:
+        _change(hub, change, " (changed by hand; the deploy puts it right)")
+    if file := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(file).open("a", encoding="utf-8") as out:
+            out.write(redacted(markdown(hub.release.name, found)))
+
+
+def summary(found: Difference) -> str:
+    if found.nothing:
+        return "nothing to change"
+    counts = {what: sum(change.what == what for change in found.changes) for what in SIGNS}
+    parts = [f"{number} {what}" for what, number in counts.items() if number]
+    parts += [f"{len(found.drift)} changed by hand"] if found.drift else []
+    return ", ".join(parts) or "the same objects from other values"
+
+
+def _change(hub: Hub, change: Change, note: str) -> None:
+    screen, redacted = hub.screen, hub.values.redacted
+    sign = SIGNS[change.what]
+    screen.says(redacted(f"{sign} {change.name}{note}"), STYLES.get(sign, "yellow"))
+    if change.what == "changed":
+        for line in change.lines:
+            screen.says(redacted(f"    {line}"), STYLES.get(line[:1], ""))
+
+
+def markdown(name: str, found: Difference) -> str:
+    lines = [f"### {name}: {summary(found)}", ""]
+    for change in (*found.changes, *found.drift):
+        text = "\n".join(change.lines)
+        fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", text))])
+        lines += [
+            f"<details><summary>{change.what}: {change.name}</summary>",
+            "",
+            f"{fence}diff",
+            text,
+            fence,
+            "",
+            "</details>",
+        ]
+    return "\n".join(lines) + "\n"

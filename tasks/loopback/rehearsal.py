@@ -1,0 +1,153 @@
+"""`invoke rehearse deploy`: the deployment's own files and history, with a practice data centre around them.
+
+Below .rehearsal/hub: `tree`, a copy of what this repository has now, with the practice's own secrets and chart
+addresses; `state`, the data centre's. Both stay: the next rehearsal goes on with the same hub.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from invoke.config import Config as Settings
+from invoke.context import Context
+
+from tasks.errors import Refused
+from tasks.folder import ROOT, DiskFolder
+from tasks.hub.deployment import FOLDER as DEPLOYMENTS
+from tasks.hub.deployment import choose, names
+from tasks.loopback.aws import Repository
+from tasks.loopback.charts import dependencies
+from tasks.loopback.datacentre import Datacentre, Wanted
+from tasks.plan.blanks import blanks, filled
+from tasks.plan.deployment import Deployment
+from tasks.tools import git, helm
+
+FOLDER = ".rehearsal/hub"
+TOKEN = "practice"  # of a service that the practice hub knows
+ENVIRONMENT = "prod"
+
+
+@contextmanager
+def practised(settings: Settings) -> Iterator[Datacentre]:
+    """What follows on the line meets the data centre instead of the world. Refused if parts are missing."""
+    tree, state = ROOT / FOLDER / "tree", ROOT / FOLDER / "state"
+    _copy(tree, str(settings.deploy.chart))
+    folder = DiskFolder(tree)
+    deployments = [choose(folder, name) for name in names(folder)]
+    chart = yaml.safe_load(folder.read(f"{settings.deploy.chart}/Chart.yaml") or b"{}")
+    with Datacentre(state, _wanted(settings, tree, deployments, chart)) as datacentre:
+        environment = datacentre.around(os.environ)
+        before = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(environment)
+        try:
+            _point_chart_here(folder, str(settings.deploy.chart), chart, datacentre.repositories)
+            for deployment in deployments:
+                _encrypt(Context(settings), tree, deployment)
+            settings.root, settings.hub.address = str(tree), datacentre.hub_address
+            yield datacentre
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def _wanted(settings: Settings, tree: Path, deployments: list[Deployment], chart: Mapping[str, Any]) -> Wanted:
+    first = deployments[0].cluster if deployments else None
+    if first is None or first.provider != "aws":
+        raise Refused("Only a deployment whose cluster is on AWS can be rehearsed: hubploy.yaml has to say so.")
+    images = tuple(
+        Repository(
+            found.registry.account,
+            found.registry.region,
+            image.name.partition("/")[2],
+            (_tag(tree, found, image.folder),),
+        )
+        for found in deployments
+        if found.registry and found.registry.provider == "aws"
+        for image in found.images
+    )
+    return Wanted(
+        account=first.account,
+        config=yaml.safe_load((tree / settings.cluster.config).read_text()),
+        roles=tuple(found.cluster.role for found in deployments if found.cluster.role),
+        key=_key(tree),
+        images=images,
+        dependencies=dependencies(chart),
+        hub_token=TOKEN,
+    )
+
+
+def _copy(tree: Path, chart: str) -> None:
+    """This repository's history, for the image's tag, and its files as they are now. Fetched charts are kept."""
+    archives = tree / chart / "charts"
+    kept = tree.parent / "charts"
+    if archives.exists():
+        shutil.rmtree(kept, ignore_errors=True)
+        archives.rename(kept)
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if _run(["git", "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(tree)], ROOT) is None:
+        raise Refused(
+            "A rehearsal of a deploy needs this repository's history, and git has none here: clone it with git."
+        )
+    for name in (DEPLOYMENTS, chart, "infra", ".sops.yaml"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("charts"))
+        elif source.exists():
+            shutil.copy(source, tree / name)
+    if kept.exists():
+        kept.rename(archives)
+
+
+def _tag(tree: Path, deployment: Deployment, image: str) -> str:
+    folder = deployment.folder(image)
+    commit = _run(git.last_commit(folder), tree)
+    if not commit:
+        raise Refused(f"No commit has {folder}/ yet, and the image's tag is made from it: commit it.")
+    return git.image_tag(commit)
+
+
+def _key(tree: Path) -> str:
+    """The first KMS key that .sops.yaml names, which the practice KMS then has."""
+    rules = (
+        yaml.safe_load((tree / ".sops.yaml").read_text())["creation_rules"] if (tree / ".sops.yaml").exists() else []
+    )
+    return next((str(rule["kms"]) for rule in rules if rule.get("kms")), "")
+
+
+def _point_chart_here(folder: DiskFolder, chart: str, metadata: dict[str, Any], here: Mapping[str, str]) -> None:
+    """Chart.yaml and Chart.lock with the loopback addresses of the repositories, and the digest that belongs to them."""
+    lock = yaml.safe_load(folder.read(f"{chart}/Chart.lock") or b"{}") or {}
+    for entry in (*(metadata.get("dependencies") or []), *(lock.get("dependencies") or [])):
+        entry["repository"] = here.get(entry.get("repository", ""), entry.get("repository", ""))
+    if lock:
+        lock["digest"] = helm.lock_digest(metadata.get("dependencies") or [], lock["dependencies"])
+        folder.write(f"{chart}/Chart.lock", yaml.safe_dump(lock).encode())
+    folder.write(f"{chart}/Chart.yaml", yaml.safe_dump(metadata).encode())
+
+
+def _encrypt(c: Context, tree: Path, deployment: Deployment) -> None:
+    """Practice secrets in place of the real ones: made up from the example, the same at every rehearsal."""
+    for example in sorted((tree / deployment.folder("secrets")).glob("*.example.yaml")):
+        target = example.with_name(example.name.replace(".example.yaml", ".yaml"))
+        text = example.read_text()
+        answers = {blank.placeholder: f"practice-{number}-{'x' * 24}" for number, blank in enumerate(blanks(text))}
+        target.write_text(yaml.safe_dump(filled(text, answers)))
+        name = shlex.quote(str(target.relative_to(tree)))
+        with c.cd(shlex.quote(str(tree))):
+            c.run(f"sops --encrypt --in-place {name}", hide=True, in_stream=False)
+
+
+def _run(words: list[str], folder: Path) -> str | None:
+    """What git says; None if it fails."""
+    with (c := Context()).cd(shlex.quote(str(folder))):
+        ran = c.run(shlex.join(words), hide=True, warn=True, in_stream=False)
+    return ran.stdout.strip() if ran and ran.exited == 0 else None

@@ -1,0 +1,142 @@
+"""helm: its command lines and its answers; and the files that lie in a chart's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.plan.release import Revision
+
+HISTORY = 256  # revisions: more than helm keeps
+DEPENDENCY = ("name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias")
+
+
+@dataclass(frozen=True)
+class Helm:
+    """Builds command lines for one namespace of one cluster."""
+
+    kubeconfig: str
+    context: str
+    namespace: str
+
+    def line(self, *words: str) -> list[str]:
+        where = (f"--kubeconfig={self.kubeconfig}", f"--kube-context={self.context}", f"--namespace={self.namespace}")
+        return ["helm", *words, *where]
+
+    def history(self, release: str) -> list[str]:
+        return self.line("history", release, f"--max={HISTORY}", "--output=json")
+
+    def status(self, release: str, revision: int) -> list[str]:
+        """A revision with its manifest, hooks and values."""
+        return self.line("status", release, f"--revision={revision}", "--output=json")
+
+    def rollback(self, release: str, revision: int, wait: bool, seconds: int) -> list[str]:
+        waiting = ["--wait", f"--timeout={seconds}s"] if wait else []
+        return self.line("rollback", release, str(revision), "--cleanup-on-fail", *waiting)
+
+    def template(
+        self, release: str, chart: str, values: Sequence[str], kubernetes: str, apis: Sequence[str]
+    ) -> list[str]:
+        """What an upgrade would send, without asking the release: a stuck one can be shown too.
+
+        The cluster is asked for nothing but objects that templates look up; what it serves is said in `apis`, together
+        with what the chart's own CRDs are going to serve.
+        """
+        capabilities = [f"--kube-version={kubernetes}", *(f"--api-versions={api}" for api in apis)]
+        return self.line(
+            "template", release, chart, "--is-upgrade", "--dry-run=server", "--skip-tests", *capabilities, *values
+        )
+
+    def upgrade(self, release: str, chart: str, values: Sequence[str], description: str) -> list[str]:
+        """As hubploy has it, in its order."""
+        return self.line(
+            "upgrade",
+            "--wait",
+            "--install",
+            release,
+            chart,
+            "--cleanup-on-fail",
+            *values,
+            f"--description={description}",
+        )
+
+
+def values(files: Sequence[str], strings: Mapping[str, str]) -> list[str]:
+    """Options for values files, later ones winning, and for single values that win over all of them."""
+    return [
+        *(f"--values={file}" for file in files),
+        *(f"--set-string={path}={text}" for path, text in strings.items()),
+    ]
+
+
+def pull(name: str, version: str, repository: str, chart: str, folder: str) -> list[str]:
+    """One dependency's archive. `helm dependency build` would want the repositories added to the person's own first.
+
+    chart: the folder that a file:// repository is relative to. folder: where the archive goes.
+    """
+    if repository.startswith("file://"):
+        return ["helm", "package", f"{chart}/{repository.removeprefix('file://')}", f"--destination={folder}"]
+    if repository.startswith("oci://"):
+        return ["helm", "pull", f"{repository}/{name}", f"--version={version}", f"--destination={folder}"]
+    return ["helm", "pull", name, f"--repo={repository}", f"--version={version}", f"--destination={folder}"]
+
+
+def version() -> list[str]:
+    return ["helm", "version", "--template={{.Version}}"]
+
+
+def parse_history(text: str) -> list[Revision]:
+    """Oldest first."""
+    return sorted(
+        (
+            Revision(row["revision"], row["status"], row["chart"], row.get("description", ""), row.get("updated", ""))
+            for row in json.loads(text)
+        ),
+        key=lambda revision: revision.number,
+    )
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What `helm status` tells of one revision. manifest: hooks included."""
+
+    manifest: str
+    values: dict[str, Any]
+    description: str
+    updated: str
+
+
+def parse_status(text: str) -> Deployed:
+    answer = json.loads(text)
+    # Tests run when somebody asks for them: they are no part of what a deploy does.
+    hooks = [hook["manifest"] for hook in answer.get("hooks") or [] if set(hook.get("events") or []) != {"test"}]
+    info = answer["info"]
+    manifest = "\n---\n".join([answer.get("manifest") or "", *hooks])
+    return Deployed(manifest, answer.get("config") or {}, info.get("description", ""), info.get("last_deployed", ""))
+
+
+def lock_digest(dependencies: Sequence[Mapping[str, Any]], locked: Sequence[Mapping[str, Any]]) -> str:
+    """What Chart.lock's `digest` has to be: helm's resolver.HashReq, over the dependencies as Go writes them in JSON."""
+    rows = [[_as_go(entry) for entry in entries] for entries in (dependencies, locked)]
+    text = json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_go(entry: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: entry[key] for key in DEPENDENCY if entry.get(key)}
+    return {
+        "name": entry.get("name", ""),
+        **_between(kept),
+        **{key: kept[key] for key in DEPENDENCY[3:] if key in kept},
+    }
+
+
+def _between(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """version is left out when empty, repository never is."""
+    found = {"version": str(kept["version"])} if "version" in kept else {}
+    return {**found, "repository": kept.get("repository", "")}
