@@ -14,6 +14,8 @@ ns = Collection(
     cluster.write_kubeconfig,
     deploy.deploy,
     deploy.diff,
+    deploy.build_image,
+    deploy.rollback,
     Collection("secrets", deploy.secrets_init),
     rehearse.rehearse,
     checks.test,

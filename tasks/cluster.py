@@ -19,18 +19,21 @@ OUTPUT_HELP = "json: print it as JSON, and nothing else, on stdout"
 
 @task(positional=[], auto_shortflags=False, help={"output": OUTPUT_HELP})
 def status(c: Context, output: str = "") -> None:
-    """Show the live cluster: control plane, node groups, add-ons, and where the configuration differs.
+    """Show the live cluster: control plane, node groups, add-ons, its hubs, and where the configuration differs.
 
-    Reads only, through AWS's API and kubectl.
+    Reads only, through AWS's API, kubectl and helm.
     """
+    from tasks.hub.status import hubs
     from tasks.show import status_document, status_tables
 
     session = _session(c, output)
-    cluster = session.observer().observe()
+    observer = session.observer()
+    cluster = observer.observe()
+    found = hubs(session, observer.kubectl)
     if session.screen.json:
-        session.screen.data(status_document(session.config, cluster))
+        session.screen.data(status_document(session.config, cluster, found))
     else:
-        status_tables(session.screen, session.config, cluster)
+        status_tables(session.screen, session.config, cluster, found)
 
 
 @task(positional=[], auto_shortflags=False)

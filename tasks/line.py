@@ -12,13 +12,15 @@ from invoke.parser.context import ParserContext
 
 from tasks.errors import Interrupted, Refused
 
-# What can be rehearsed, and where: on the practice cluster, or in the practice data centre.
+# What can be rehearsed, and where: on the practice cluster, or in the practice data centre. A line is about the first
+# place that all of its tasks have.
 REHEARSABLE = {
-    "upgrade-k8s": "cluster",
-    "status": "cluster",
-    "write-kubeconfig": "cluster",
-    "deploy": "hub",
-    "diff": "hub",
+    "upgrade-k8s": ("cluster",),
+    "status": ("cluster", "hub"),
+    "write-kubeconfig": ("cluster",),
+    "deploy": ("hub",),
+    "diff": ("hub",),
+    "rollback": ("hub",),
 }
 
 
@@ -66,9 +68,9 @@ def what_is_rehearsed(names: Sequence[str]) -> str:
     for name in names[1:]:
         if name not in REHEARSABLE:
             raise Refused(f"`{name}` can't be rehearsed: only {', '.join(REHEARSABLE)} have a practice side.")
-    kinds = {REHEARSABLE[name] for name in names[1:]}
-    if len(kinds) > 1:
-        raise Refused(
-            "A deploy is rehearsed in a data centre of its own, an upgrade on another cluster: one line can't have both."
-        )
-    return kinds.pop()
+    for place in ("cluster", "hub"):
+        if all(place in REHEARSABLE[name] for name in names[1:]):
+            return place
+    raise Refused(
+        "A deploy is rehearsed in a data centre of its own, an upgrade on another cluster: one line can't have both."
+    )

@@ -65,13 +65,13 @@ class Screen:
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Columns on a terminal; elsewhere a line a row, its cells parted by two spaces and more."""
+        """Columns on a terminal; elsewhere a line a row, its cells parted by two spaces and more. No names: no head."""
         if not self.live:
             self._plain_table(title, columns, rows)
             return
         from rich.table import Table
 
-        table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+        table = Table(title=title, title_justify="left", header_style="bold", expand=False, show_header=any(columns))
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
@@ -79,7 +79,7 @@ class Screen:
         self.console.print(table)
 
     def _plain_table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        lines = [columns, *rows]
+        lines = [columns, *rows] if any(columns) else list(rows)
         widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
         self.says(title)
         for line in lines:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.commands import Commands
 from tasks.plan.differences import differences
+from tasks.plan.hubstate import HubState
 from tasks.plan.steps import Plan
 from tasks.plan.values import Cluster, Config
 from tasks.screen import Screen
@@ -14,7 +16,7 @@ from tasks.screen import Screen
 Document = dict[str, Any]
 
 
-def status_document(config: Config, cluster: Cluster) -> Document:
+def status_document(config: Config, cluster: Cluster, hubs: Sequence[HubState]) -> Document:
     """`status --output=json`. No times and no node names: the same cluster is the same text."""
     plane = cluster.control_plane
     return {
@@ -36,10 +38,11 @@ def status_document(config: Config, cluster: Cluster) -> Document:
             for addon in sorted(cluster.addons, key=lambda addon: addon.name)
         ],
         "differences": differences(config, cluster),
+        "hubs": [hub.document() for hub in hubs],
     }
 
 
-def status_tables(screen: Screen, config: Config, cluster: Cluster) -> None:
+def status_tables(screen: Screen, config: Config, cluster: Cluster, hubs: Sequence[HubState]) -> None:
     plane = cluster.control_plane
     screen.says(f"{cluster.name} in {cluster.region}, account {cluster.account}", "bold")
     update = f", on its way to {plane.updating_to}" if plane.updating_to else ""
@@ -52,6 +55,8 @@ def status_tables(screen: Screen, config: Config, cluster: Cluster) -> None:
     screen.table("Add-ons", ("name", "version", "managed by", "rolled out"), addons)
     for difference in differences(config, cluster) or ["The configuration describes the cluster as it is."]:
         screen.says(difference)
+    for hub in hubs:
+        screen.table(f"Hub {hub.release}", ("", ""), hub.rows())
 
 
 def group_table(screen: Screen, title: str, cluster: Cluster) -> None:

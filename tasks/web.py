@@ -18,7 +18,11 @@ def ask(
     from urllib.request import Request, urlopen
 
     try:
-        with urlopen(Request(url, data=body, method=method, headers=dict(headers or {})), timeout=LIMIT) as answer:
+        request = Request(url, data=body, method=method)
+        for name, text in (headers or {}).items():
+            # A login is for whom it was meant, and for nobody that they point to.
+            (request.add_unredirected_header if name == "Authorization" else request.add_header)(name, text)
+        with urlopen(request, timeout=LIMIT) as answer:
             return Answer(answer.status, answer.read(), dict(answer.headers))
     except HTTPError as error:
         with error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from tasks.connect import Identity, current_context
 from tasks.errors import Refused
 from tasks.hub.deployment import load
 from tasks.observe import READ_LIMIT, explain, explain_kubectl
+from tasks.parts import cache
 from tasks.plan.deployment import Access, Deployment
 from tasks.seams import AwsError, Place, Ran, Run, Seams, Watch
 from tasks.tools import sops
@@ -22,6 +23,7 @@ from tasks.tools.kubectl import Kubectl
 
 TOKEN_SECONDS = 10 * 60  # a token is good for 15 minutes
 CONTEXT = "deploy"
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Way:
         """Called in pauses: kubectl and helm read the token from a file each time."""
         now = self.seams.clock.now()
         if self.aws and now > self.token_until:
-            _write(self.private / "token", self.aws.kubernetes_token(self.access.name))
+            write_private(self.private / "token", self.aws.kubernetes_token(self.access.name))
             self.token_until = now + TOKEN_SECONDS
 
     def ask(self, argv: list[str], limit: float = READ_LIMIT) -> Ran:
@@ -81,22 +83,35 @@ def place(boto: Boto, root: Path, private: Path, region: str) -> Place:
     So whatever hubploy, helm and kubectl leave behind goes when the private folder goes, and nothing of the person's
     own is written to.
     """
-    home, temporary = private / "home", private / "tmp"
-    for folder in (home, temporary, home / ".docker"):
-        folder.mkdir(mode=0o700)
     try:
         keys = boto.keys().environment(region)
     except AwsError as error:
         raise Refused(explain(error, Access("aws", region=region))) from None
+    return place_without_keys(root, private, keys)
+
+
+def place_without_keys(root: Path, private: Path, more: Mapping[str, str] = NOTHING) -> Place:
+    """The same for what asks AWS nothing. more: of the environment."""
+    home, temporary = private / "home", private / "tmp"
+    for folder in (home, temporary, home / ".docker"):
+        folder.mkdir(mode=0o700)
+    write_private(private / "aws-config", "[default]\n")
     environment = {
-        **keys,
+        **more,
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "DOCKER_CONFIG": str(home / ".docker"),
         # Who may read this repository is said there, for a checkout that belongs to somebody else (CI's containers).
         "GIT_CONFIG_GLOBAL": os.environ.get("GIT_CONFIG_GLOBAL", str(Path.home() / ".gitconfig")),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        # What `invoke parts` got comes last: a program that the person has installed is the one they mean.
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), str(cache.folder() / "bin")]
+        ),
         "AWS_EC2_METADATA_DISABLED": "true",  # the keys are there already
+        # A profile of the person's is not to be looked for: its file is in another home.
+        "AWS_CONFIG_FILE": str(private / "aws-config"),
+        "AWS_PROFILE": "default",
+        "AWS_DEFAULT_PROFILE": "default",
         "AWS_PAGER": "",
     }
     return Place(str(root), str(temporary), environment)
@@ -134,7 +149,7 @@ def reach(seams: Seams, boto: Boto, private: Path, deployment: Deployment, who: 
     if cluster["status"] != "ACTIVE":
         raise Refused(f"The cluster {access.name} is {cluster['status']}: wait until it is ACTIVE.")
     file = private / "kubeconfig"
-    _write(file, _kubeconfig(cluster, private / "token"))
+    write_private(file, _kubeconfig(cluster, private / "token"))
     way = Way(seams, private, access, who, cluster["endpoint"], Kubectl(str(file), CONTEXT), aws)
     way.keep_fresh()
     return way
@@ -174,7 +189,7 @@ def _by_file(seams: Seams, private: Path, deployment: Deployment, who: Identity)
         if ran.exit != 0:
             raise Refused(f"{source} can't be decrypted: look at .sops.yaml and at the identity in use.")
     else:
-        _write(target, content.decode())
+        write_private(target, content.decode())
     context = current_context([target])
     kubectl = Kubectl(str(target), context.name)
     return Way(seams, private, deployment.cluster, who, context.server, kubectl, None)
@@ -184,7 +199,7 @@ def placed(seams: Seams, where: Place) -> Seams:
     return replace(seams, run=Placed(seams.run, where))
 
 
-def _write(file: Path, text: str) -> None:
+def write_private(file: Path, text: str) -> None:
     """Whole, and private."""
     aside = file.with_name(f"{file.name}.new")
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:

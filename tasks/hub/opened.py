@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tasks.hub.release import Release, explain_helm
 from tasks.hub.values import Values
 from tasks.observe import READ_LIMIT
 from tasks.plan.deployment import Deployment, Image
+from tasks.plan.hubstate import at
 from tasks.private import private_folder
 from tasks.real import seams as real_seams
 from tasks.screen import Screen
@@ -54,13 +56,32 @@ class Hub:
     release: Release
 
     @property
+    def hub_values(self) -> Any:
+        """What the values say to the jupyterhub chart, wherever in the charts that is; None if nothing."""
+        path = next((chart.path for chart in self.chart.named("jupyterhub")), "jupyterhub")
+        return at(self.values.document, path)
+
+    @property
+    def who(self) -> str:
+        """The person or role, without its account."""
+        return self.way.who.arn.rpartition("/")[2] or "somebody"
+
+    @cached_property
+    def commit(self) -> str:
+        return self.seams.run(git.head(), limit=READ_LIMIT).stdout.strip() or "unknown"
+
+    @property
     def dry(self) -> bool:
         return bool(self.settings.run.dry)
 
 
 @contextmanager
-def opened(c: Context, deployment: str, environment: str, screen: Screen) -> Iterator[Hub]:
-    """The preflight, and after it whatever is done inside. Everything is refused here that can be known here."""
+def opened(c: Context, deployment: str, environment: str, screen: Screen, images_needed: bool = True) -> Iterator[Hub]:
+    """The preflight, and after it whatever is done inside. Everything is refused here that can be known here.
+
+    images_needed: a missing image is refused too. A proposal that changes the image is looked at before anybody
+    pushes it.
+    """
     load_credentials(c)
     root = Path(c.config.root)
     # The region is the deployment's own, which is read with seams that ask AWS nothing.
@@ -77,17 +98,23 @@ def opened(c: Context, deployment: str, environment: str, screen: Screen) -> Ite
         seams = placed(outside, where)
         _refuse_missing_programs(seams, where)
         chart = Chart(seams, str(c.config.deploy.chart))
-        _complete(chart, private, screen)
+        complete(chart, private, screen)
         tags = {image.name: tag(seams, chosen, image) for image in chosen.images}
         found = values.read(seams, chosen, environment, tags, private)
-        _refuse_missing_images(boto, chosen, tags)
+        for lacking in _missing_images(seams, boto, chosen, tags, private):
+            if images_needed:
+                raise Refused(lacking)
+            screen.says(f"! {lacking}", "yellow")
         way = reach(seams, boto, private, chosen, who)
         release = Release(way, chart, chosen.release(environment), str(c.config.deploy.namespace))
         yield Hub(c.config, screen, seams, where, private, chosen, environment, chart, tags, way, found, release)
 
 
-def tag(seams: Seams, deployment: Deployment, image: Image) -> str:
-    """hubploy's tag for an image: of the last commit that touched its folder. Refused where history can't tell."""
+def tag(seams: Seams, deployment: Deployment, image: Image, at: str = "") -> str:
+    """hubploy's tag for an image: of the last commit that touched its folder. Refused where history can't tell.
+
+    at: the commit from which one looks back, if it is not the one that is checked out.
+    """
     ran = seams.run(git.is_shallow(), limit=READ_LIMIT)
     if ran.exit != 0:
         raise Refused(f"The image's tag comes from git, which says: {ran.last_words}.")
@@ -96,7 +123,7 @@ def tag(seams: Seams, deployment: Deployment, image: Image) -> str:
             "This clone is shallow, so that the image's tag would be wrong: `git fetch --unshallow`; in a workflow, fetch-depth: 0."
         )
     folder = deployment.folder(image.folder)
-    commit = seams.run(git.last_commit(folder), limit=READ_LIMIT).stdout.strip()
+    commit = seams.run(git.last_commit(folder, at), limit=READ_LIMIT).stdout.strip()
     if not commit:
         raise Refused(f"No commit has {folder}/ yet, and the image's tag is made from it: commit it.")
     return git.image_tag(commit)
@@ -112,13 +139,17 @@ def _refuse_other_cluster(seams: Seams, file: str, deployment: Deployment) -> No
         )
 
 
-def _refuse_missing_programs(seams: Seams, where: Place) -> None:
+def refuse_missing_helm(seams: Seams) -> None:
     ran = seams.run(helm.version(), limit=READ_LIMIT)
     version = re.match(r"v(\d+)\.(\d+)\.(\d+)", ran.stdout)
     if ran.exit != 0 or not version:
         raise Refused(explain_helm(ran))
     if tuple(map(int, version.groups())) < OLDEST_HELM:
         raise Refused(f"helm {ran.stdout.strip()} is too old: install {'.'.join(map(str, OLDEST_HELM))} or later.")
+
+
+def _refuse_missing_programs(seams: Seams, where: Place) -> None:
+    refuse_missing_helm(seams)
     for name, source in (
         ("hubploy", "pip install --requirement requirements.txt"),
         ("aws", "pip install --requirement requirements.txt"),
@@ -129,7 +160,7 @@ def _refuse_missing_programs(seams: Seams, where: Place) -> None:
             raise Refused(f"{name} is not installed: {source}.")
 
 
-def _complete(chart: Chart, private: Path, screen: Screen) -> None:
+def complete(chart: Chart, private: Path, screen: Screen) -> None:
     """Chart.lock's archives, and no others; fetched where they are not there."""
     missing = chart.missing()
     if missing:
@@ -138,12 +169,13 @@ def _complete(chart: Chart, private: Path, screen: Screen) -> None:
         chart.fetch(private)
 
 
-def _refuse_missing_images(boto: Boto, deployment: Deployment, tags: dict[str, str]) -> None:
+def _missing_images(
+    seams: Seams, boto: Boto, deployment: Deployment, tags: dict[str, str], private: Path
+) -> Iterator[str]:
+    """A sentence for each image that the registry lacks."""
     if deployment.registry is None:
         return
-    known = registry(boto, deployment.registry)
+    known = registry(seams, boto, deployment, private)
     for name, found in tags.items():
         if not known.has(name, found):
-            raise Refused(
-                f"The image {name}:{found} is not in the registry: `invoke build-image --deployment {deployment.name} --push` builds it."
-            )
+            yield f"The image {name}:{found} is not in the registry: `invoke build-image --deployment {deployment.name} --push` builds it."

@@ -13,7 +13,7 @@ from tasks.hub.access import Way
 from tasks.hub.chart import Chart
 from tasks.hub.values import Values, line_of
 from tasks.observe import explain_kubectl
-from tasks.plan import manifest, release
+from tasks.plan import manifest, release, valuesdiff
 from tasks.plan.crds import serves
 from tasks.plan.manifest import Change, Key, Object
 from tasks.plan.release import Revision
@@ -26,16 +26,17 @@ RENDER_LIMIT = 120.0  # seconds
 
 @dataclass(frozen=True)
 class Difference:
-    """What a deploy would change. changes: object by object. values: whether the values differ, though all objects may
-    be the same. drift: objects that somebody has changed by hand, and that the deploy puts right."""
+    """What a deploy would change. changes: object by object. values: lines that tell which values differ. drift: objects
+    that somebody has changed by hand, and that the deploy puts right. first: there is no release yet."""
 
     changes: tuple[Change, ...]
-    values: bool
+    values: tuple[str, ...] = ()
     drift: tuple[Change, ...] = ()
+    first: bool = False
 
     @property
     def nothing(self) -> bool:
-        return not (self.changes or self.values or self.drift)
+        return not (self.changes or self.values or self.drift or self.first)
 
 
 @dataclass
@@ -78,12 +79,20 @@ class Release:
     def deployed(self, revisions: Sequence[Revision]) -> Deployed | None:
         """What the next revision is compared with."""
         base = release.deployed(revisions)
-        if base is None:
-            return None
-        ran = self._run(self._helm.status(self.name, base.number))
+        return self.of(base) if base else None
+
+    def of(self, revision: Revision) -> Deployed:
+        ran = self._run(self._helm.status(self.name, revision.number))
         if ran.exit != 0:
             raise Refused(explain_helm(ran))
         return parse_status(ran.stdout)
+
+    def objects(self, revision: Revision) -> dict[Key, Object]:
+        return manifest.objects(self.of(revision).manifest, self.namespace)
+
+    def record(self, number: int) -> str:
+        """The Secret in which helm keeps a revision."""
+        return f"sh.helm.release.v1.{self.name}.v{number}"
 
     def rendered(self, values: Values) -> dict[Key, Object]:
         """What the chart comes to with these values on this cluster. Refused if it does not render."""
@@ -115,13 +124,14 @@ class Release:
         """Against the last good revision. What differs at each rendering is taken out first, if anything differs."""
         before, after = self.deployed(revisions), self.rendered(values)
         if before is None:
-            return Difference(tuple(manifest.changes({}, after)), values=True)
+            return Difference(tuple(manifest.changes({}, after)), first=True)
         old = manifest.objects(before.manifest, self.namespace)
         found = manifest.changes(old, after)
         if found:
             random = manifest.random_places(after, self.rendered(values))
             found = manifest.changes(manifest.settled(old, random), manifest.settled(after, random))
-        return Difference(tuple(found), before.values != values.document, tuple(self.drift(old)))
+        told = valuesdiff.differences(before.values, values.document, values.secret)
+        return Difference(tuple(found), tuple(told), tuple(self.drift(old)))
 
     def drift(self, old: Mapping[Key, Object]) -> list[Change]:
         """Where the cluster's objects are not as the last good revision has them: changed by hand, or gone.
@@ -137,6 +147,13 @@ class Release:
         if ran.exit not in (0, 1) or (ran.exit == 1 and not ran.stdout):
             raise Refused(explain_kubectl(ran))
         return parse_diff(ran.stdout, self.namespace)
+
+    def live(self, what: str) -> list[Object]:
+        """Objects of the release's namespace as they are now: kinds, or kind/name, as kubectl takes them."""
+        text = self.way.ask(self.way.kubectl.get(what, self.namespace)).stdout
+        found = json.loads(text) if text.strip() else {"items": []}
+        items: list[Object] = found.get("items", [found])
+        return items
 
     def keep(self, items: Sequence[Mapping[str, Any]], name: str) -> str:
         """A file of the private folder with these objects."""
@@ -159,7 +176,8 @@ def explain_helm(ran: Ran) -> str:
         sign in ran.stderr for sign in ("Unauthorized", "orbidden", "refused", "no such host", "timeout", "unreachable")
     ):
         return explain_kubectl(ran)
-    return f"helm failed: {ran.last_words.removeprefix('Error: ')}"
+    reasons = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]  # advice may come after it
+    return f"helm failed: {(reasons or [ran.last_words])[-1].removeprefix('Error: ')}"
 
 
 def explain_render(ran: Ran, chart: Chart, values: Values, content: Callable[[str], bytes | None]) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.plan.manifest import Change
+from tasks.plan.redact import Redactor
 from tasks.plan.release import Forget, GoBack, Revision
+from tasks.screen import Screen
 
 if TYPE_CHECKING:
     from tasks.hub.opened import Hub
@@ -50,16 +52,21 @@ def repair(hub: Hub, todo: GoBack | Forget | None) -> None:
 
 
 def difference(hub: Hub, found: Difference) -> None:
-    """Object by object; the same as Markdown where CI has a summary for it."""
-    screen, redacted = hub.screen, hub.values.redacted
+    objects(hub.screen, hub.values.redacted, hub.release.name, found)
+
+
+def objects(screen: Screen, redacted: Redactor, name: str, found: Difference) -> None:
+    """Object by object; the same as Markdown, headed by the name, where CI has a summary for it."""
     screen.says(f"diff: {summary(found)}", "bold")
+    for line in found.values:
+        screen.says(redacted(f"  {line}"))
     for change in found.changes:
-        _change(hub, change, "")
+        _change(screen, redacted, change, "")
     for change in found.drift:
-        _change(hub, change, " (changed by hand; the deploy puts it right)")
+        _change(screen, redacted, change, " (changed by hand; the deploy puts it right)")
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(file).open("a", encoding="utf-8") as out:
-            out.write(redacted(markdown(hub.release.name, found)))
+            out.write(redacted(markdown(name, found)))
 
 
 def summary(found: Difference) -> str:
@@ -71,8 +78,7 @@ def summary(found: Difference) -> str:
     return ", ".join(parts) or "the same objects from other values"
 
 
-def _change(hub: Hub, change: Change, note: str) -> None:
-    screen, redacted = hub.screen, hub.values.redacted
+def _change(screen: Screen, redacted: Redactor, change: Change, note: str) -> None:
     sign = SIGNS[change.what]
     screen.says(redacted(f"{sign} {change.name}{note}"), STYLES.get(sign, "yellow"))
     if change.what == "changed":
@@ -82,6 +88,7 @@ def _change(hub: Hub, change: Change, note: str) -> None:
 
 def markdown(name: str, found: Difference) -> str:
     lines = [f"### {name}: {summary(found)}", ""]
+    lines += [f"    {line}" for line in found.values] + [""]  # indented: as it stands
     for change in (*found.changes, *found.drift):
         text = "\n".join(change.lines)
         fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", text))])

@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.errors import Refused
 from tasks.hub.deployment import document, load
+from tasks.hub.secrets import example_of
 from tasks.observe import READ_LIMIT
 from tasks.plan.deployment import Deployment
 from tasks.plan.manifest import merged, nested
@@ -47,6 +48,11 @@ class Values:
             [*(source.document for source in self.sources), *(nested(*pair) for pair in self.strings.items())]
         )
 
+    @property
+    def secret(self) -> dict[str, Any]:
+        """What of it is decrypted, as one."""
+        return merged([source.document for source in self.sources if source.secret])
+
     @cached_property
     def redacted(self) -> Redactor:
         return Redactor.of(*(source.document for source in self.sources if source.secret))
@@ -54,6 +60,22 @@ class Values:
 
 def read(seams: Seams, deployment: Deployment, environment: str, tags: Mapping[str, str], private: Path) -> Values:
     """tags: image name → tag. Refused where a file is missing, no mapping, not encrypted, or not to be decrypted."""
+    sources = _files(seams, deployment, environment)
+    secrets = _secrets(seams, deployment.secrets_file(environment), private)
+    return Values((*sources, secrets), _images(deployment, tags))
+
+
+def read_example(seams: Seams, deployment: Deployment, environment: str, tags: Mapping[str, str]) -> Values:
+    """The same with the secrets of the example, which are none: for who has no key."""
+    sources = _files(seams, deployment, environment)
+    file = example_of(deployment.secrets_file(environment))
+    if seams.folder.read(file) is None:
+        raise Refused(f"{file} is missing, which stands for the secrets where they can't be decrypted: add it.")
+    example = Source(file, file, _mapping(document(seams.folder, file), file))
+    return Values((*sources, example), _images(deployment, tags))
+
+
+def _files(seams: Seams, deployment: Deployment, environment: str) -> list[Source]:
     sources = [
         Source(file, file, _mapping(document(seams.folder, file), file))
         for file in deployment.values_files(environment)
@@ -61,11 +83,15 @@ def read(seams: Seams, deployment: Deployment, environment: str, tags: Mapping[s
     ]
     if not sources:
         raise Refused(f"Neither {' nor '.join(deployment.values_files(environment))} is there: a hub needs its values.")
-    secrets = _secrets(seams, deployment.secrets_file(environment), private)
+    return sources
+
+
+def _images(deployment: Deployment, tags: Mapping[str, str]) -> dict[str, str]:
+    """Where the chart takes name and tag of each image."""
     strings: dict[str, str] = {}
     for image in deployment.images:
         strings |= {f"{image.values_path}.tag": tags[image.name], f"{image.values_path}.name": image.name}
-    return Values((*sources, secrets), strings)
+    return strings
 
 
 def _secrets(seams: Seams, file: str, private: Path) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from tasks.hub.release import Release
 from tasks.hub.values import Values
 from tasks.plan import rollout
 from tasks.plan.deployment import Deployment
+from tasks.plan.hubstate import at, is_ready
 from tasks.plan.manifest import Key, Object
 from tasks.seams import WebError
 
@@ -21,13 +22,21 @@ LINES = 8  # of a pod's log
 
 @dataclass(frozen=True)
 class Verification:
-    """Looks at one release after a deploy. wanted: the objects that were sent. address: the hub's, or "" for the values'."""
+    """Looks at one release after a deploy. wanted: the objects that were sent, from these values. address: the hub's,
+    or "" for the values'. version: JupyterHub's, or "" if any will do."""
 
     release: Release
     deployment: Deployment
     values: Values
     wanted: Mapping[Key, Object]
     address: str
+    version: str
+
+    def all(self, tick: Callable[[], None]) -> Iterator[str]:
+        """One after the other, with a line for each. Waits; refused where something is not as it has to be."""
+        yield self.rolled_out(tick)
+        yield self.right_image()
+        yield self.healthy(tick)
 
     def rolled_out(self, tick: Callable[[], None]) -> str:
         """Waits. Refused with what the pods say if it takes too long."""
@@ -57,7 +66,7 @@ class Verification:
 
     def healthy(self, tick: Callable[[], None]) -> str:
         """The hub answers through its proxy, and is the chart's version. Waits for it."""
-        address, version = self.hub_address(), self._version()
+        address, version = self.hub_address(), self.version
         clock = self.release.way.seams.clock
         begun, trouble = clock.now(), ""
         while True:
@@ -100,30 +109,17 @@ class Verification:
         balancer = self._balancer()
         return f"; its load balancer is {balancer}, which its name in DNS has to point to" if balancer else ""
 
-    def _version(self) -> str:
-        return next((chart.app_version for chart in self.release.chart.named("jupyterhub")), "")
-
     def _hub_values(self, *keys: str) -> Any:
         path = next((chart.path for chart in self.release.chart.named("jupyterhub")), "jupyterhub")
-        found: Any = self.values.document
-        for key in (*path.split("."), *keys):
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return found
+        return at(self.values.document, ".".join((path, *keys)))
 
     def _balancer(self) -> str:
-        service = self._get("service/proxy-public")
+        service = self.release.live("service/proxy-public")
         entries = (service[0].get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]) if service else [{}]
         return str(entries[0].get("hostname") or entries[0].get("ip") or "")
 
     def _live(self) -> list[Object]:
-        return self._get("deployments,statefulsets,daemonsets,pods")
-
-    def _get(self, what: str) -> list[Object]:
-        way = self.release.way
-        text = way.ask(way.kubectl.get(what, self.release.namespace)).stdout
-        found = json.loads(text) if text.strip() else {"items": []}
-        items: list[Object] = found.get("items", [found])
-        return items
+        return self.release.live("deployments,statefulsets,daemonsets,pods")
 
     def _workloads(self, live: Sequence[Object]) -> list[Object]:
         names = {(kind, name) for kind, _, name in self.wanted}
@@ -132,14 +128,14 @@ class Verification:
     def pods_words(self) -> str:
         """What the pods of workloads that are not rolled out say: events and last log lines, a line each."""
         live = self._live()
-        pods, events = [item for item in live if item["kind"] == "Pod"], self._get("events")
+        pods, events = [item for item in live if item["kind"] == "Pod"], self.release.live("events")
         workloads = self._workloads(live)
         troubles = rollout.unready(workloads)
         said = [
             line
             for item in workloads
             if rollout.name(item) in troubles
-            for pod in [pod for pod in rollout.owned(pods, item) if not _is_ready(pod)][:2]
+            for pod in [pod for pod in rollout.owned(pods, item) if not is_ready(pod)][:2]
             for line in self._pod_says(pod["metadata"]["name"], events)
         ]
         return self.values.redacted("".join(f"\n  {line}" for line in said))
@@ -155,8 +151,3 @@ class Verification:
 def _without_tag(image: str) -> str:
     head, colon, tag = image.rpartition(":")
     return head if colon and "/" not in tag else image
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions") or []
-    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)

@@ -54,6 +54,10 @@ class Amazon:
             return _answer(start, self.review(json.loads(body)))
         if request["PATH_INFO"] == HEALTH:
             return _answer(start, {})
+        if request["PATH_INFO"] == "/cluster-versions":  # EKS's, which moto lacks, as it does the next
+            return _answer(start, {"clusterVersions": [{"clusterVersion": self.wanted["version"]}]})
+        if re.fullmatch(r"/clusters/[^/]+/addons", request["PATH_INFO"]):
+            return _answer(start, {"addons": []})
         key = re.search(r"Credential=([^/,]+)/", request.get("HTTP_AUTHORIZATION", ""))
         if get_account_id_from(key[1] if key else "") == self._nobody:
             request["HTTP_X_MOTO_ACCOUNT_ID"] = self.account

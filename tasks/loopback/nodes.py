@@ -7,6 +7,7 @@ from typing import Any
 
 PURPOSE = "hub.jupyter.org/node-purpose"  # Zero to JupyterHub's label, on the groups for hub and users
 CLUSTER, GROUP = "alpha.eksctl.io/cluster-name", "alpha.eksctl.io/nodegroup-name"
+KUBELET = "v1.33.13"  # kwok would name itself
 ROOM = {"cpu": "64", "memory": "512Gi", "pods": "500", "ephemeral-storage": "2Ti"}
 
 # kwok has stages of its own for nodes and pods, and leaves them away if any stage here is for nodes or pods.
@@ -31,6 +32,20 @@ spec:
         ingress:
           - hostname: {{ .metadata.name }}.{{ .metadata.namespace }}.elb.invalid
 """
+
+
+_INFO = {
+    "machineID": "",
+    "systemUUID": "",
+    "bootID": "",
+    "kernelVersion": "",
+    "osImage": "",
+    "containerRuntimeVersion": "",
+    "kubeletVersion": KUBELET,
+    "kubeProxyVersion": "",
+    "operatingSystem": "linux",
+    "architecture": "amd64",
+}
 
 
 def declared(document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -60,5 +75,5 @@ def _node(group: Mapping[str, Any], cluster: str, region: str) -> dict[str, Any]
         "kind": "Node",
         "metadata": {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}},
         "spec": {"providerID": f"aws:///{zone}/i-{group['name']}"},
-        "status": {"capacity": ROOM, "allocatable": ROOM},
+        "status": {"capacity": ROOM, "allocatable": ROOM, "nodeInfo": _INFO},
     }

@@ -43,14 +43,14 @@ def practised(settings: Settings) -> Iterator[Datacentre]:
     deployments = [choose(folder, name) for name in names(folder)]
     chart = yaml.safe_load(folder.read(f"{settings.deploy.chart}/Chart.yaml") or b"{}")
     with Datacentre(state, _wanted(settings, tree, deployments, chart)) as datacentre:
-        environment = datacentre.around(os.environ)
+        environment = datacentre.around(os.environ) | {"KUBECONFIG": str(datacentre.kubeconfig)}
         before = dict(os.environ)
         os.environ.clear()
         os.environ.update(environment)
         try:
             _point_chart_here(folder, str(settings.deploy.chart), chart, datacentre.repositories)
             for deployment in deployments:
-                _encrypt(Context(settings), tree, deployment)
+                _encrypt(tree, deployment)
             settings.root, settings.hub.address = str(tree), datacentre.hub_address
             yield datacentre
         finally:
@@ -134,20 +134,19 @@ def _point_chart_here(folder: DiskFolder, chart: str, metadata: dict[str, Any], 
     folder.write(f"{chart}/Chart.yaml", yaml.safe_dump(metadata).encode())
 
 
-def _encrypt(c: Context, tree: Path, deployment: Deployment) -> None:
+def _encrypt(tree: Path, deployment: Deployment) -> None:
     """Practice secrets in place of the real ones: made up from the example, the same at every rehearsal."""
     for example in sorted((tree / deployment.folder("secrets")).glob("*.example.yaml")):
         target = example.with_name(example.name.replace(".example.yaml", ".yaml"))
         text = example.read_text()
         answers = {blank.placeholder: f"practice-{number}-{'x' * 24}" for number, blank in enumerate(blanks(text))}
         target.write_text(yaml.safe_dump(filled(text, answers)))
-        name = shlex.quote(str(target.relative_to(tree)))
-        with c.cd(shlex.quote(str(tree))):
-            c.run(f"sops --encrypt --in-place {name}", hide=True, in_stream=False)
+        if _run(["sops", "--encrypt", "--in-place", str(target.relative_to(tree))], tree) is None:
+            raise Refused(f"The practice secrets can't be encrypted for {target.name}: look at the rules in .sops.yaml.")
 
 
 def _run(words: list[str], folder: Path) -> str | None:
-    """What git says; None if it fails."""
+    """What it says; None if it fails. Under --dry too: all of this is below .rehearsal/."""
     with (c := Context()).cd(shlex.quote(str(folder))):
         ran = c.run(shlex.join(words), hide=True, warn=True, in_stream=False)
     return ran.stdout.strip() if ran and ran.exited == 0 else None

@@ -7,12 +7,17 @@ last one, takes its additions away.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 GOOD = ("deployed", "superseded")
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
-WENT_BACK = "Rollback to "  # how Helm describes a revision that `helm rollback` made
+WENT_BACK = "Rollback to "  # with a number: how Helm describes a revision that `helm rollback` made
+NEVER_GOOD = re.compile(
+    r'(?:Release|Upgrade|Rollback) "[^"]*" failed: |(?:Initial install underway|Preparing upgrade)$'
+)
+A_WAY_BACK = re.compile(r'Rollback |Release "')  # however it ended; or a first install that failed
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,12 @@ class Revision:
 
     @property
     def good(self) -> bool:
-        return self.status in GOOD
+        """A bad revision is called superseded too, once going back from it has failed; its description stays."""
+        return self.status in GOOD and not NEVER_GOOD.match(self.description)
 
     @property
     def went_back(self) -> bool:
-        return self.good and self.description.startswith(WENT_BACK)
+        return self.good and re.fullmatch(f"{WENT_BACK}[0-9]+", self.description) is not None
 
 
 @dataclass(frozen=True)
@@ -52,40 +58,64 @@ class Forget:
 
 
 def deployed(revisions: Sequence[Revision]) -> Revision | None:
-    """The revision that the next one is compared with: the last that is good."""
-    return next((revision for revision in reversed(revisions) if revision.good), None)
+    """The revision that the next one is compared with: the last that is good, and no other while one is deployed."""
+    now = [revision for revision in revisions if revision.status == "deployed"]
+    good = now or [revision for revision, sound in zip(revisions, _sound(revisions), strict=True) if sound]
+    return good[-1] if good else None
 
 
 def mend(revisions: Sequence[Revision]) -> GoBack | Forget | None:
     """The next thing to do before an upgrade, None if there is nothing. Asked again after each.
 
-    revisions: oldest first. A bad revision is mended once the next one went back from it; an upgrade that succeeded is
-    a new beginning.
+    revisions: oldest first. A bad revision is mended once the next one went back from it to the last good one. Whatever
+    else succeeded is a new beginning: an upgrade, or going back further, which somebody has done by hand.
     """
     base = deployed(revisions)
     if base is None:
         return _first_install(revisions)
-    trailing = _since_the_last_upgrade(revisions)
+    begin, sound = _beginning(revisions), _sound(revisions)
     open_ = [
         index
-        for index, revision in enumerate(trailing)
-        if not revision.good and not (index + 1 < len(trailing) and trailing[index + 1].went_back)
+        for index in range(begin + 1, len(revisions))
+        if not sound[index] and not any(sound[index + 1 : index + 2])
     ]
     if not open_:
         return None
-    last = trailing[-1]
-    if not last.good:
-        return GoBack(base, last, wait=len(open_) == 1)
-    bad = trailing[open_[-1]]
-    later = tuple(revision.number for revision in trailing[open_[-1] + 1 :])
+    if not sound[-1]:
+        return GoBack(base, revisions[-1], wait=len(open_) == 1)
+    bad = revisions[open_[-1]]
+    later = tuple(revision.number for revision in revisions[open_[-1] + 1 :])
     return Forget(later, f"so that revision {bad.number} ({bad.status}) is the last one, to go back from it too")
 
 
-def _since_the_last_upgrade(revisions: Sequence[Revision]) -> Sequence[Revision]:
-    begin = max(
-        (index for index, revision in enumerate(revisions) if revision.good and not revision.went_back), default=-1
-    )
-    return revisions[begin + 1 :]
+def _sound(revisions: Sequence[Revision]) -> list[bool]:
+    """Which are good beyond doubt. A way back that died is called superseded once the next way back has failed, and
+    then looks as if it had succeeded."""
+    following = [*(revision.description for revision in revisions[1:]), ""]
+    return [
+        revision.good and not (revision.status == "superseded" and revision.went_back and _doubtful(after))
+        for revision, after in zip(revisions, following, strict=False)
+    ]
+
+
+def _doubtful(after: str) -> bool:
+    return not after or A_WAY_BACK.match(after) is not None
+
+
+def _beginning(revisions: Sequence[Revision]) -> int:
+    """The last good revision whose content is not that of the good one before it: its index, -1 if there is none."""
+    begin, base = -1, 0
+    content: dict[int, int] = {}  # revision → the one that it has its content from
+    for index, (revision, sound) in enumerate(zip(revisions, _sound(revisions), strict=True)):
+        source = revision.number
+        if revision.went_back:
+            source = int(revision.description.removeprefix(WENT_BACK))
+        content[revision.number] = content.get(source, source)
+        if sound:
+            if content[revision.number] != base:
+                begin = index
+            base = content[revision.number]
+    return begin
 
 
 def _first_install(revisions: Sequence[Revision]) -> Forget | None:
@@ -96,3 +126,20 @@ def _first_install(revisions: Sequence[Revision]) -> Forget | None:
         if pending
         else None
     )
+
+
+def target(revisions: Sequence[Revision], number: int | None) -> Revision | str:
+    """The revision to roll back to, or why there is none. number: None for the good one before the present one."""
+    if not revisions:
+        return "there is no release to go back in"
+    if number is None:
+        earlier = [revision for revision in revisions[:-1] if revision.good]
+        return earlier[-1] if earlier else "there is no earlier revision that was good"
+    found = next((revision for revision in revisions if revision.number == number), None)
+    if found is None:
+        return f"helm has no revision {number}, only {revisions[0].number} to {revisions[-1].number}"
+    if not found.good:
+        return f"revision {number} is {found.status}, and nobody should go back to it: name one that was good"
+    if found is revisions[-1]:
+        return f"it is at revision {number} already"
+    return found

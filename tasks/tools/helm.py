@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +36,9 @@ class Helm:
         return self.line("status", release, f"--revision={revision}", "--output=json")
 
     def rollback(self, release: str, revision: int, wait: bool, seconds: int) -> list[str]:
+        """No old record is dropped for the new one: those of bad revisions are still to be gone back from."""
         waiting = ["--wait", f"--timeout={seconds}s"] if wait else []
-        return self.line("rollback", release, str(revision), "--cleanup-on-fail", *waiting)
+        return self.line("rollback", release, str(revision), "--cleanup-on-fail", "--history-max=0", *waiting)
 
     def template(
         self, release: str, chart: str, values: Sequence[str], kubernetes: str, apis: Sequence[str]
@@ -62,6 +65,15 @@ class Helm:
             *values,
             f"--description={description}",
         )
+
+
+def render(
+    release: str, chart: str, namespace: str, values: Sequence[str], kubernetes: str, apis: Sequence[str]
+) -> list[str]:
+    """What an upgrade would send, with no cluster to ask: whatever templates look up is not there."""
+    capabilities = [f"--kube-version={kubernetes}", *(f"--api-versions={api}" for api in apis)]
+    where = f"--namespace={namespace}"
+    return ["helm", "template", release, chart, "--is-upgrade", "--skip-tests", where, *capabilities, *values]
 
 
 def values(files: Sequence[str], strings: Mapping[str, str]) -> list[str]:
@@ -116,6 +128,19 @@ def parse_status(text: str) -> Deployed:
     info = answer["info"]
     manifest = "\n---\n".join([answer.get("manifest") or "", *hooks])
     return Deployed(manifest, answer.get("config") or {}, info.get("description", ""), info.get("last_deployed", ""))
+
+
+def redescribed(secret: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The Secret in which helm keeps a revision, with another description.
+
+    Its form is base64 (of Kubernetes) of base64 of gzip of JSON (helm's pkg/storage/driver). Raises ValueError for
+    any other.
+    """
+    text = gzip.decompress(b64decode(b64decode(secret["data"]["release"]), validate=True))
+    record = json.loads(text)
+    record["info"]["description"] = change(record["info"].get("description", ""))
+    packed = b64encode(gzip.compress(json.dumps(record, separators=(",", ":")).encode(), mtime=0))
+    return {**secret, "data": {"release": b64encode(packed).decode()}}
 
 
 def lock_digest(dependencies: Sequence[Mapping[str, Any]], locked: Sequence[Mapping[str, Any]]) -> str:

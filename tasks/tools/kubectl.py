@@ -76,6 +76,31 @@ class Kubectl:
     def delete_secret(self, name: str, namespace: str) -> list[str]:
         return self.line("delete", "secret", name, f"--namespace={namespace}", "--ignore-not-found")
 
+    def exec(self, target: str, namespace: str, words: Sequence[str]) -> list[str]:
+        return self.line("exec", target, f"--namespace={namespace}", "--", *words)
+
+    def scale(self, target: str, namespace: str, replicas: int) -> list[str]:
+        return self.line("scale", target, f"--namespace={namespace}", f"--replicas={replicas}")
+
+    def wait_deleted(self, selector: str, namespace: str, seconds: int) -> list[str]:
+        words = ("wait", "pods", "--for=delete", f"--selector={selector}", f"--timeout={seconds}s")
+        return self.line(*words, f"--namespace={namespace}")
+
+    def wait_complete(self, target: str, namespace: str, seconds: int) -> list[str]:
+        return self.line(
+            "wait", target, "--for=condition=Complete", f"--timeout={seconds}s", f"--namespace={namespace}"
+        )
+
+    def create(self, file: str, namespace: str) -> list[str]:
+        return self.line("create", f"--filename={file}", f"--namespace={namespace}")
+
+    def replace(self, file: str, namespace: str) -> list[str]:
+        """Refused by the API server if somebody has changed the object since."""
+        return self.line("replace", f"--filename={file}", f"--namespace={namespace}")
+
+    def delete_job(self, name: str, namespace: str) -> list[str]:
+        return self.line("delete", "job", name, f"--namespace={namespace}", "--ignore-not-found", "--wait")
+
     def logs(self, pod: str, namespace: str, lines: int) -> list[str]:
         return self.line("logs", pod, f"--namespace={namespace}", "--all-containers", f"--tail={lines}", "--prefix")
 

@@ -37,7 +37,7 @@ def test_the_json_agrees_with_the_world(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(config, versions=versions, managed_addons=("coredns",))
     seen = Rehearsal(rig.file.parent, rig.world).observe()
     parsed = clusterconfig.parse(config.encode(), FILE)
-    expected = status_document(parsed, seen)
+    expected = status_document(parsed, seen, [])
     (rig.home / ".invoke.yaml").write_text("run: {pty: true, echo: true}")  # a person's own habits
     assert status(rig) == {**expected, "cluster": {"name": "l2l", "region": "us-west-2", "account": ACCOUNT}}
     assert rig.untouched

@@ -1,0 +1,122 @@
+"""hub-db: a copy before JupyterHub changes, and the way back.
+
+The hub migrates its database when it starts in a new version, and an older one does not start with it again. The copy
+lies beside the database, on the hub's own volume: it holds tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import Refused
+from tasks.hub.release import Release
+from tasks.plan import hubstate
+from tasks.plan.manifest import Key, Object
+from tasks.seams import Ran, Watch
+
+FOLDER, FILE = "/srv/jupyterhub", "jupyterhub.sqlite"  # Zero to JupyterHub's, where hub.db.type is sqlite-pvc
+SCRIPT = Path(__file__).parent.parent / "tools" / "sqlite_copy.py"
+LIMIT = 600.0  # seconds for a copy
+JOB = "hub-db-restore"
+
+
+def version(objects: Mapping[Key, Object]) -> str:
+    """The jupyterhub chart's version in a set of objects; "" if there is none."""
+    found = [chart for chart in hubstate.charts(objects.values()) if chart.startswith("jupyterhub-")]
+    return found[0].removeprefix("jupyterhub-") if found else ""
+
+
+def is_file(values: Any) -> bool:
+    """Whether the hub keeps a sqlite file on its volume, and not a database elsewhere. values: of the jupyterhub chart."""
+    return hubstate.at(values, "hub.db.type") in (None, "sqlite-pvc") and not hubstate.at(values, "hub.db.url")
+
+
+@dataclass(frozen=True)
+class Database:
+    """Of one release. watch: told of copies that take long."""
+
+    release: Release
+    watch: Watch
+
+    def copy(self, revision: int, chart: str) -> str:
+        """Beside the database, with the revision whose it is. Again is no harm: nothing was migrated yet."""
+        target = f"{FOLDER}/{FILE}.r{revision}-{chart}"
+        line = ("python3", "-c", SCRIPT.read_text(), f"{FOLDER}/{FILE}", target)
+        ran = self._run(self.release.way.kubectl.exec(f"deployment/{self._hub()}", self.release.namespace, line))
+        if ran.exit != 0 or json.loads(ran.stdout or "{}").get("target") != target:
+            raise Refused(
+                f"hub-db can't be copied before JupyterHub changes ({ran.last_words}): make room on the hub's volume, or look at the hub's pod."
+            )
+        return target
+
+    def restore(self, chart: str, current: int, leaving: str) -> None:
+        """The newest copy that a hub of that chart left, in place of the database, of which a copy is kept too.
+
+        The hub is stopped for it, by a Job that has its volume and its image; whatever comes after starts it again.
+        """
+        kubectl, namespace = self.release.way.kubectl, self.release.namespace
+        hub = self._hub()
+        pod = next(item for item in self.release.live("deployments") if item["metadata"]["name"] == hub)
+        self._must(kubectl.scale(f"deployment/{hub}", namespace, 0), "The hub can't be stopped")
+        self._must(kubectl.wait_deleted(self._selector, namespace, int(LIMIT)), "The hub does not stop")
+        self._run(kubectl.delete_job(JOB, namespace))
+        job = _job(pod["spec"]["template"]["spec"], current, leaving, chart)
+        file = self.release.keep([job], "restore.json")
+        self._must(kubectl.create(file, namespace), "The database can't be restored")
+        ran = self._run(kubectl.wait_complete(f"job/{JOB}", namespace, int(LIMIT)))
+        if ran.exit != 0:
+            said = self._run(kubectl.logs(f"job/{JOB}", namespace, 3)).last_words
+            self._run(kubectl.scale(f"deployment/{hub}", namespace, 1))
+            raise Refused(f"The database of jupyterhub {chart} can't be restored ({said}): the hub goes on as it was.")
+        self._run(kubectl.delete_job(JOB, namespace))
+
+    @property
+    def _selector(self) -> str:
+        return f"component=hub,release={self.release.name}"
+
+    def _hub(self) -> str:
+        wanted = dict(pair.split("=") for pair in self._selector.split(","))
+        for item in self.release.live("deployments"):
+            if wanted.items() <= (item["metadata"].get("labels") or {}).items():
+                return str(item["metadata"]["name"])
+        raise Refused(f"There is no Deployment with {self._selector}: look whether this is the hub's namespace.")
+
+    def _must(self, line: list[str], trouble: str) -> None:
+        ran = self._run(line)
+        if ran.exit != 0:
+            raise Refused(f"{trouble} ({ran.last_words}): look at the hub's pod, and start again.")
+
+    def _run(self, line: list[str]) -> Ran:
+        return self.release.way.seams.run(line, changes=True, limit=LIMIT, watch=self.watch)
+
+
+def _job(spec: Mapping[str, Any], current: int, leaving: str, chart: str) -> dict[str, Any]:
+    """Two copies in the hub's own image, with its volumes and its place: the database aside, then the old one back."""
+    hub = next(container for container in spec["containers"] if container["name"] == "hub")
+    base = f"{FOLDER}/{FILE}"
+
+    def container(name: str, source: str, target: str) -> dict[str, Any]:
+        kept = {key: hub[key] for key in ("image", "imagePullPolicy", "securityContext") if key in hub}
+        mounts = [mount for mount in hub.get("volumeMounts") or [] if mount["mountPath"] == FOLDER]
+        return {
+            "name": name,
+            **kept,
+            "volumeMounts": mounts,
+            "command": ["python3", "-c", SCRIPT.read_text(), source, target],
+        }
+
+    aside = container("keep", base, f"{base}.r{current}-{leaving}")
+    back = container("restore", f"{base}.r*-{chart}", base)
+    volumes = [volume for volume in spec.get("volumes") or [] if volume["name"] == back["volumeMounts"][0]["name"]]
+    place = {key: spec[key] for key in ("nodeSelector", "tolerations", "affinity", "securityContext") if key in spec}
+    pod = {**place, "restartPolicy": "Never", "volumes": volumes, "initContainers": [aside], "containers": [back]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": JOB},
+        "spec": {"backoffLimit": 0, "template": {"spec": pod}},
+    }

@@ -1,0 +1,65 @@
+"""Mending what dead and failed runs have left of a release, before anything new is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.errors import Refused
+from tasks.hub import database, show
+from tasks.hub.database import Database
+from tasks.hub.opened import Hub
+from tasks.hub.release import explain_helm
+from tasks.plan import release
+from tasks.plan.release import Forget, GoBack, Revision
+from tasks.seams import Ran, Watch
+
+MOST_REPAIRS = 20  # two for each of the 9 bad revisions that helm keeps beside a good one, and some that fail
+WAIT = 300  # seconds that helm waits for pods, its own default
+LIMIT = 3600.0  # seconds: helm ends by itself long before
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Of one hub's release. watch: told of everything that takes long."""
+
+    hub: Hub
+    watch: Watch
+
+    def mend(self) -> list[Revision]:
+        """Until nothing is left to mend; each repair is planned from what is there after the last. The history then."""
+        hub = self.hub
+        for _ in range(MOST_REPAIRS):
+            revisions = hub.release.history()
+            todo = release.mend(revisions)
+            if todo is None:
+                return revisions
+            show.repair(hub, todo)
+            ran = self._go_back(todo) if isinstance(todo, GoBack) else self._forget(todo)
+            if ran.exit != 0:
+                hub.screen.says(f"  {hub.values.redacted(explain_helm(ran))}", "yellow")
+        raise Refused(
+            f"{hub.release.name} stays broken after {MOST_REPAIRS} repairs: look at `helm history {hub.release.name}` and at its pods."
+        )
+
+    def _go_back(self, todo: GoBack) -> Ran:
+        """Across a change of JupyterHub the database goes back too: an older hub does not start with a newer one."""
+        hub = self.hub
+        old, new = (database.version(hub.release.objects(revision)) for revision in (todo.to, todo.bad))
+        if old and new and old != new and database.is_file(hub.hub_values):
+            try:
+                Database(hub.release, self.watch).restore(old, todo.bad.number, new)
+            except Refused as refused:
+                hub.screen.says(f"  hub-db stays as it is: {refused.message}", "yellow")
+        return self.roll_back(todo.to, todo.wait)
+
+    def roll_back(self, to: Revision, wait: bool = True) -> Ran:
+        hub = self.hub
+        line = hub.way.helm(hub.release.namespace).rollback(hub.release.name, to.number, wait, WAIT)
+        return hub.seams.run(line, changes=True, limit=LIMIT, watch=self.watch)
+
+    def _forget(self, todo: Forget) -> Ran:
+        hub = self.hub
+        for number in reversed(todo.numbers):
+            line = hub.way.kubectl.delete_secret(hub.release.record(number), hub.release.namespace)
+            ran = hub.seams.run(line, changes=True, limit=LIMIT)
+        return ran
