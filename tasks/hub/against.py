@@ -138,6 +138,8 @@ class Comparison:
 
 def diff(c: Context, ref: str, deployment: str, environment: str, screen: Screen) -> None:
     """The whole task."""
+    if c.config.rehearsal.line:
+        raise Refused("`diff --against` asks no cluster, so that there is nothing to rehearse: leave out `rehearse`.")
     root = Path(c.config.root)
     outside = replace(real_seams(c.config, ""), folder=DiskFolder(root, seen_from=root))
     target = _target(c, outside, deployment, environment)
