@@ -11,8 +11,12 @@ HELP = {
 }
 
 
-@task(positional=[], auto_shortflags=False, help=HELP)
-def deploy(c: Context, deployment: str = "", environment: str = "prod") -> None:
+@task(
+    positional=[],
+    auto_shortflags=False,
+    help={**HELP, "smoke-test": "at the end start a server and a Dask cluster as a user would, and clean both up"},
+)
+def deploy(c: Context, deployment: str = "", environment: str = "prod", smoke_test: bool = False) -> None:
     """Bring the hub on the cluster to what this repository says: chart, values, secrets and user image.
 
     It is `hubploy deploy --namespace … --cleanup-on-fail … ./chart …`, made safe: nothing changes before everything
@@ -22,7 +26,7 @@ def deploy(c: Context, deployment: str = "", environment: str = "prod") -> None:
     from tasks.hub.deploy import deploy as run
     from tasks.screen import Screen
 
-    run(c, deployment, environment, Screen())
+    run(c, deployment, environment, smoke_test, Screen())
 
 
 @task(

@@ -13,20 +13,23 @@ from tasks.hub.database import Database
 from tasks.hub.opened import Hub, opened
 from tasks.hub.record import describe, recorded
 from tasks.hub.repair import LIMIT, Repair
+from tasks.hub.smoke import SmokeTest, token_of
 from tasks.hub.verify import Verification
 from tasks.hub.work import Work, interruptible
 from tasks.plan import release
 from tasks.plan.crds import servable
+from tasks.plan.hubstate import at
 from tasks.plan.manifest import Key, Object
 from tasks.plan.release import Revision
 from tasks.screen import Screen
 from tasks.tools import hubploy
 
 
-def deploy(c: Context, deployment: str, environment: str, screen: Screen) -> None:
+def deploy(c: Context, deployment: str, environment: str, smoke_test: bool, screen: Screen) -> None:
     """The whole task. Raises Refused or Interrupted where it ends early."""
     with interruptible(screen), opened(c, deployment, environment, screen) as hub:
-        Deploy(hub).run()
+        token = token_of(hub.hub_values, str(hub.settings.hub.smoke_test_service)) if smoke_test else ""
+        Deploy(hub, token).run()
 
 
 def diff(c: Context, deployment: str, environment: str, screen: Screen) -> None:
@@ -39,10 +42,10 @@ def diff(c: Context, deployment: str, environment: str, screen: Screen) -> None:
 
 
 class Deploy:
-    """One run over an open hub."""
+    """One run over an open hub. smoke_token: of the service that the smoke test is done as; "" for no such test."""
 
-    def __init__(self, hub: Hub) -> None:
-        self.hub, self.work = hub, Work(hub)
+    def __init__(self, hub: Hub, smoke_token: str) -> None:
+        self.hub, self.work, self.smoke_token = hub, Work(hub), smoke_token
 
     def run(self) -> None:
         hub = self.hub
@@ -81,6 +84,10 @@ class Deploy:
             verification = self._verification(hub.release.rendered(hub.values))
             for line in verification.all(self.work.pause):
                 hub.screen.says(f"  {line}")
+        if self.smoke_token:
+            with self.work.step("smoke-test", "a server and a Dask cluster, as a user would start them"):
+                for line in self._smoke_test(verification.hub_address()).run():
+                    hub.screen.says(f"  {line}")
         last = hub.release.history()[-1]
         hub.screen.says(f"{hub.release.name} is at revision {last.number}.", "bold green")
 
@@ -151,6 +158,13 @@ class Deploy:
 
     def _description(self) -> str:
         return f"{self.hub.who} deployed {self.hub.commit}"
+
+    def _smoke_test(self, address: str) -> SmokeTest:
+        hub = self.hub
+        dask = next((chart.path for chart in hub.chart.named("dask-gateway")), "")
+        prefix = str(at(hub.values.document, f"{dask}.gateway.prefix") or "/services/dask-gateway").strip("/")
+        gateway = f"{address}{prefix}" if dask else ""
+        return SmokeTest(hub.seams.web, hub.seams.clock, address, self.smoke_token, gateway, self.work.pause)
 
     def _verification(self, wanted: dict[Key, Object]) -> Verification:
         hub = self.hub

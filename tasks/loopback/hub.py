@@ -11,7 +11,7 @@ from tasks.loopback.servers import HOST, Server, Servers, free_port, private
 from tasks.parts.cache import place, program
 
 PARTS = ("jupyterhub",)
-SCOPES = ["admin:users", "admin:servers", "list:users", "read:hub", "access:servers"]
+SCOPES = ["admin:users", "admin:servers", "tokens", "list:users", "read:hub", "access:servers"]
 
 SETTINGS = """# Made anew at every start.
 c.JupyterHub.authenticator_class = "dummy"

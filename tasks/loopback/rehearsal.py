@@ -6,6 +6,7 @@ addresses; `state`, the data centre's. Both stay: the next rehearsal goes on wit
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
@@ -27,11 +28,11 @@ from tasks.loopback.charts import dependencies
 from tasks.loopback.datacentre import Datacentre, Wanted
 from tasks.plan.blanks import blanks, filled
 from tasks.plan.deployment import Deployment
+from tasks.plan.hubstate import at
 from tasks.tools import git, helm
 
 FOLDER = ".rehearsal/hub"
-TOKEN = "practice"  # of a service that the practice hub knows
-ENVIRONMENT = "prod"
+TOKEN = "practice"  # of the practice hub's service, where the secrets have none for it
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def _wanted(settings: Settings, tree: Path, deployments: list[Deployment], chart
         key=_key(tree),
         images=images,
         dependencies=dependencies(chart),
-        hub_token=TOKEN,
+        hub_token=_service_token(tree, deployments, str(settings.hub.smoke_test_service)),
     )
 
 
@@ -135,14 +136,42 @@ def _point_chart_here(folder: DiskFolder, chart: str, metadata: dict[str, Any], 
 
 
 def _encrypt(tree: Path, deployment: Deployment) -> None:
-    """Practice secrets in place of the real ones: made up from the example, the same at every rehearsal."""
-    for example in sorted((tree / deployment.folder("secrets")).glob("*.example.yaml")):
+    for example, secrets in _secrets(tree, deployment):
         target = example.with_name(example.name.replace(".example.yaml", ".yaml"))
-        text = example.read_text()
-        answers = {blank.placeholder: f"practice-{number}-{'x' * 24}" for number, blank in enumerate(blanks(text))}
-        target.write_text(yaml.safe_dump(filled(text, answers)))
+        target.write_text(yaml.safe_dump(secrets))
         if _run(["sops", "--encrypt", "--in-place", str(target.relative_to(tree))], tree) is None:
-            raise Refused(f"The practice secrets can't be encrypted for {target.name}: look at the rules in .sops.yaml.")
+            raise Refused(
+                f"The practice secrets can't be encrypted for {target.name}: look at the rules in .sops.yaml."
+            )
+
+
+def _secrets(tree: Path, deployment: Deployment) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Practice secrets in place of the real ones: made up from the examples, the same at every rehearsal."""
+    for example in sorted((tree / deployment.folder("secrets")).glob("*.example.yaml")):
+        text = example.read_text()
+        answers = {blank.placeholder: _practice(blank.placeholder) for blank in blanks(text)}
+        yield example, filled(text, answers)
+
+
+def _practice(placeholder: str) -> str:
+    return f"practice-{hashlib.sha256(placeholder.encode()).hexdigest()[:24]}"
+
+
+def _service_token(tree: Path, deployments: list[Deployment], service: str) -> str:
+    """Of the service that a smoke test works as, wherever in the secrets the jupyterhub chart's values are."""
+    for deployment in deployments:
+        for _, secrets in _secrets(tree, deployment):
+            for values in _below(secrets):
+                if found := at(values, f"hub.services.{service}.apiToken"):
+                    return str(found)
+    return TOKEN
+
+
+def _below(values: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(values, Mapping):
+        yield values
+        for value in values.values():
+            yield from _below(value)
 
 
 def _run(words: list[str], folder: Path) -> str | None:

@@ -6,7 +6,6 @@ https://distribution.github.io/distribution/spec/api/, and .../spec/auth/token/ 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -59,7 +58,7 @@ def login(config: Mapping[str, Any], host: str) -> Login | None:
     if entry.get("auth"):
         try:
             name, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # Base64's, and that of bytes which are no text
             raise ValueError(f"the auth of {host} is no Base64") from None
     return Login(name, password, str(entry.get("identitytoken", "")))
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from tasks.plan.redact import WIDTH
+
 Object = dict[str, Any]
 Key = tuple[str, str, str]  # kind, namespace, name: an object stays the same one in another API version
 Path = tuple[str | int, ...]
@@ -79,7 +81,7 @@ def _diff(old: Object | None, new: Object | None) -> list[str]:
 
 
 def _text(item: Object) -> list[str]:
-    return yaml.safe_dump(item, default_flow_style=False, width=1_000, allow_unicode=True).splitlines()
+    return yaml.safe_dump(item, default_flow_style=False, width=WIDTH, allow_unicode=True).splitlines()
 
 
 def _shown(old: Object | None, new: Object | None) -> tuple[Object | None, Object | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
@@ -10,8 +11,11 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import yaml
+
 SHORTEST = 8  # characters: what is shorter turns up everywhere by chance
 MASK = "(secret)"
+WIDTH = 1 << 30  # of a line of YAML: none is folded
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,22 @@ def _parts(leaf: str) -> Iterable[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """As it stands, as JSON, YAML and URLs write it, and as base64 has it wherever in a longer text it begins."""
-    yield secret
-    yield secret.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    """As it stands, as JSON, YAML and URLs write it, and as base64 has any of these wherever in a longer text it begins."""
+    yield from (quote(secret), quote(secret, safe=""), quote_plus(secret))
+    for text in {secret, *_escaped(secret)}:
+        yield text
+        for encode in (b64encode, urlsafe_b64encode):
+            for before in range(3):
+                # Only the characters that depend on the secret alone, not on its neighbours.
+                content = b"\0" * before + text.encode()
+                first, last = -(-before * 4 // 3), len(content) * 8 // 6
+                yield encode(content).decode()[first:last]
+
+
+def _escaped(secret: str) -> Iterator[str]:
     yield secret.replace("'", "''")
-    yield quote(secret, safe="")
-    yield quote_plus(secret)
-    for encode in (b64encode, urlsafe_b64encode):
-        for before in range(3):
-            # Only the characters that depend on the secret alone, not on its neighbours.
-            whole = encode(b"\0" * before + secret.encode()).decode()
-            first, last = -(-before * 4 // 3), len((b"\0" * before) + secret.encode()) * 8 // 6
-            yield whole[first:last]
+    for ascii_only in (False, True):
+        text = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        yield text
+        yield "".join(f"\\u{ord(sign):04x}" if sign in "<>&" else sign for sign in text)  # as Go writes JSON
+        yield yaml.safe_dump(secret, default_style='"', width=WIDTH, allow_unicode=not ascii_only).strip()[1:-1]

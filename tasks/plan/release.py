@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 GOOD = ("deployed", "superseded")
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
-WENT_BACK = "Rollback to "  # with a number: how Helm describes a revision that `helm rollback` made
+WENT_BACK = re.compile("Rollback to ([0-9]+)")  # how Helm describes a revision that `helm rollback` made
 NEVER_GOOD = re.compile(
     r'(?:Release|Upgrade|Rollback) "[^"]*" failed: |(?:Initial install underway|Preparing upgrade)$'
 )
@@ -37,7 +37,7 @@ class Revision:
 
     @property
     def went_back(self) -> bool:
-        return self.good and re.fullmatch(f"{WENT_BACK}[0-9]+", self.description) is not None
+        return self.good and WENT_BACK.fullmatch(self.description) is not None
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,15 @@ def mend(revisions: Sequence[Revision]) -> GoBack | Forget | None:
     base = deployed(revisions)
     if base is None:
         return _first_install(revisions)
-    begin, sound = _beginning(revisions), _sound(revisions)
+    sound, origins = _sound(revisions), _origins(revisions)
+    begin = _beginning(sound, origins)
     open_ = [
         index
-        for index in range(begin + 1, len(revisions))
-        if not sound[index] and not any(sound[index + 1 : index + 2])
+        for index, revision in enumerate(revisions)
+        if index > begin
+        and not sound[index]
+        and not any(sound[index + 1 : index + 2])
+        and not (revision.good and origins[index] == origins[begin])  # it has nothing that the good one has not
     ]
     if not open_:
         return None
@@ -102,19 +106,22 @@ def _doubtful(after: str) -> bool:
     return not after or A_WAY_BACK.match(after) is not None
 
 
-def _beginning(revisions: Sequence[Revision]) -> int:
-    """The last good revision whose content is not that of the good one before it: its index, -1 if there is none."""
-    begin, base = -1, 0
-    content: dict[int, int] = {}  # revision → the one that it has its content from
-    for index, (revision, sound) in enumerate(zip(revisions, _sound(revisions), strict=True)):
-        source = revision.number
-        if revision.went_back:
-            source = int(revision.description.removeprefix(WENT_BACK))
-        content[revision.number] = content.get(source, source)
-        if sound:
-            if content[revision.number] != base:
-                begin = index
-            base = content[revision.number]
+def _origins(revisions: Sequence[Revision]) -> list[int]:
+    """The number of the revision that each has its content from: its own, or that of the one gone back to."""
+    known: dict[int, int] = {}
+    for revision in revisions:
+        back = WENT_BACK.fullmatch(revision.description)
+        source = int(back[1]) if back else revision.number
+        known[revision.number] = known.get(source, source)
+    return list(known.values())
+
+
+def _beginning(sound: Sequence[bool], origins: Sequence[int]) -> int:
+    """Where the last good revision stands whose content is not that of the good one before it; -1 if there is none."""
+    begin = -1
+    for index, good in enumerate(sound):
+        if good and (begin < 0 or origins[index] != origins[begin]):
+            begin = index
     return begin
 
 

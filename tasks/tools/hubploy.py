@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.seams import Ran
@@ -16,6 +16,7 @@ HELM = Path(__file__).with_name("helm-for-hubploy")
 HELPERS = Path(__file__).with_name("docker-helpers")
 STEP = re.compile(r"Step (\d+/\d+) : (.*)")
 LOOKING, PUSHING = "Trying to fetch parent image ", "Pushing image"
+EXCEPTION = re.compile(r"^[\w.]+(?:Error|Exception): ")
 TRACEBACK = "Traceback (most recent call last)"
 MOST_LINES = 20  # of a failed step
 
@@ -77,6 +78,6 @@ def build_failure(ran: Ran) -> Failure:
     lines = [line.rstrip() for line in told.splitlines() if line.strip()]
     begun = max((number for number, line in enumerate(lines) if STEP.match(line)), default=None)
     if begun is None or any(line.startswith(("Successfully built", PUSHING)) for line in lines[begun:]):
-        return Failure("", [], why(ran))
+        return Failure("", [], EXCEPTION.sub("", why(replace(ran, stdout=""))))
     rest = [line for before, line in zip(lines[begun:], lines[begun + 1 :], strict=False) if line != before]
     return Failure(lines[begun], rest[-MOST_LINES:], rest[-1].rstrip(".") if rest else why(ran))
