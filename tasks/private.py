@@ -6,6 +6,7 @@ What a killed run has left is found by its name at the next start: its commands 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -70,7 +71,7 @@ def _working_in(folder: Path) -> list[int]:
 
 def _names(environ: Path, folder: Path) -> bool:
     try:
-        return os.fsencode(folder) in environ.read_bytes()
+        return re.search(re.escape(os.fsencode(folder)) + b"(?![0-9])", environ.read_bytes()) is not None
     except OSError:
         return False
 

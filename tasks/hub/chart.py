@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -110,7 +111,17 @@ class Chart:
             return False
         try:
             top = next(iter(_charts(content, "")))
-        except (tarfile.TarError, ValueError, KeyError, EOFError, OSError):
+        except (
+            tarfile.TarError,
+            zlib.error,
+            yaml.YAMLError,
+            Refused,
+            ValueError,
+            LookupError,
+            TypeError,
+            EOFError,
+            OSError,
+        ):
             return False
         return archive == f"{top.name}-{top.version}.tgz"
 

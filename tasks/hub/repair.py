@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from tasks.errors import Refused
@@ -10,8 +11,9 @@ from tasks.hub.database import Database
 from tasks.hub.opened import Hub
 from tasks.hub.release import explain_helm
 from tasks.plan import release
-from tasks.plan.release import Forget, GoBack, Revision
+from tasks.plan.release import CallFailed, Forget, GoBack, Revision
 from tasks.seams import Ran, Watch
+from tasks.tools import helm
 
 MOST_REPAIRS = 20  # two for each of the 9 bad revisions that helm keeps beside a good one, and some that fail
 WAIT = 300  # seconds that helm waits for pods, its own default
@@ -34,12 +36,17 @@ class Repair:
             if todo is None:
                 return revisions
             show.repair(hub, todo)
-            ran = self._go_back(todo) if isinstance(todo, GoBack) else self._forget(todo)
+            ran = self._carry_out(todo)
             if ran.exit != 0:
                 hub.screen.says(f"  {hub.values.redacted(explain_helm(ran))}", "yellow")
         raise Refused(
             f"{hub.release.name} stays broken after {MOST_REPAIRS} repairs: look at `helm history {hub.release.name}` and at its pods."
         )
+
+    def _carry_out(self, todo: GoBack | Forget | CallFailed) -> Ran:
+        if isinstance(todo, GoBack):
+            return self._go_back(todo)
+        return self._forget(todo) if isinstance(todo, Forget) else self._call_failed(todo)
 
     def _go_back(self, todo: GoBack) -> Ran:
         """Across a change of JupyterHub the database goes back too: an older hub does not start with a newer one."""
@@ -62,4 +69,13 @@ class Repair:
         for number in reversed(todo.numbers):
             line = hub.way.kubectl.delete_secret(hub.release.record(number), hub.release.namespace)
             ran = hub.seams.run(line, changes=True, limit=LIMIT)
+        return ran
+
+    def _call_failed(self, todo: CallFailed) -> Ran:
+        hub = self.hub
+        kubectl, namespace, file = hub.way.kubectl, hub.release.namespace, hub.private / "record.json"
+        for number in todo.numbers:
+            record = hub.way.ask(kubectl.get(f"secret/{hub.release.record(number)}", namespace)).stdout
+            file.write_text(json.dumps(helm.failed(json.loads(record))))
+            ran = hub.seams.run(kubectl.replace(str(file), namespace), changes=True, limit=LIMIT)
         return ran

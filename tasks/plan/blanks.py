@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-BEHIND = re.compile(r"\s+# (?:generated: hex (?P<size>\d+)|asked: (?P<question>.+?))\s*$")
+BEHIND = re.compile(r"\s+# (?:generated: hex (?P<size>[1-9]\d*)|asked: (?P<question>.+?))\s*$")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def blanks(text: str) -> list[Blank]:
     found: dict[str, Blank] = {}
     for node in _scalars(yaml.compose(text, Loader=yaml.SafeLoader)):
         mark = node.end_mark
-        told = BEHIND.match(lines[mark.line][mark.column :])
+        told = BEHIND.match(lines[mark.line][mark.column :]) if mark.line < len(lines) else None
         if not told:
             raise ValueError(f"line {mark.line + 1} does not say whether its value is generated or asked for")
         blank = Blank(node.value, int(told["size"] or 0), told["question"] or "")
@@ -42,7 +42,8 @@ def blanks(text: str) -> list[Blank]:
 
 def filled(text: str, answers: Mapping[str, str]) -> dict[str, Any]:
     """The file's document with the answers, by placeholder, in place of the blanks."""
-    document: dict[str, Any] = _filled(yaml.safe_load(text), answers)
+    # As they are written: a placeholder such as 0123 or yes is text too.
+    document: dict[str, Any] = _filled(yaml.load(text, Loader=yaml.BaseLoader), answers)
     return document
 
 
@@ -51,7 +52,7 @@ def _filled(value: Any, answers: Mapping[str, str]) -> Any:
         return {key: _filled(item, answers) for key, item in value.items()}
     if isinstance(value, list):
         return [_filled(item, answers) for item in value]
-    return answers[str(value)]
+    return answers[value]
 
 
 def _scalars(node: yaml.Node | None) -> list[yaml.ScalarNode]:

@@ -57,6 +57,8 @@ def parse(name: str, document: object) -> Deployment:
     if not isinstance(document, dict):
         raise ValueError("it is no mapping")
     images = document.get("images") or {}
+    if not isinstance(images, dict):
+        raise ValueError("`images` is no mapping")
     registry = _access(images["registry"], "images.registry") if images.get("registry") else None
     if "cluster" not in document:
         raise ValueError("it has no `cluster`")
@@ -66,11 +68,19 @@ def parse(name: str, document: object) -> Deployment:
 def _images(section: Mapping[str, Any]) -> tuple[Image, ...]:
     default = "jupyterhub.singleuser.image"
     if "image_name" in section:
-        return (Image(section["image_name"], "image", section.get("image_config_path", default)),)
+        return (_image(section["image_name"], "image", section.get("image_config_path", default)),)
+    entries = section.get("images") or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError("`images.images` is no list of mappings")
     return tuple(
-        Image(image["name"], image["path"], image.get("helm_substitution_path", default))
-        for image in section.get("images") or []
+        _image(entry.get("name"), entry.get("path"), entry.get("helm_substitution_path", default)) for entry in entries
     )
+
+
+def _image(name: Any, folder: Any, values_path: Any) -> Image:
+    if not all(isinstance(text, str) and text.strip() for text in (name, folder, values_path)):
+        raise ValueError("an image in `images` needs a name, and a path if it is one of a list, as texts")
+    return Image(name, folder, values_path)
 
 
 def _access(section: Any, where: str) -> Access:
@@ -84,7 +94,8 @@ def _access(section: Any, where: str) -> Access:
             raise ValueError(f"`{where}.aws` needs project and zone")
         if where == "cluster" and not details.get("cluster"):
             raise ValueError("`cluster.aws` needs cluster, its name")
-        return Access("aws", str(account), region, details.get("role_arn", ""), details.get("cluster", ""))
+        role, cluster = (str(details.get(key) or "") for key in ("role_arn", "cluster"))
+        return Access("aws", str(account), str(region), role, cluster)
     if provider in ("kubeconfig", "dockerconfig") and isinstance(details, dict) and details.get("filename"):
-        return Access(provider, file=details["filename"])
+        return Access(provider, file=str(details["filename"]))
     raise ValueError(f"`{where}` has the provider {provider!r}, and only aws and a file of one's own are known here")

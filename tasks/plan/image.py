@@ -61,9 +61,10 @@ def decide(found: Found, push: bool) -> Todo:
 def because(found: Found, push: bool) -> str:
     """What was found, and what is done about it."""
     if found.dirty:
-        return f"{found.folder}/ has what no commit has ({some(found.dirty)}): built to try it out"
+        return f"{found.folder}/ has what no commit has ({some(found.dirty)}): it will be built, to try it out"
     return {
-        "build": "the registry has neither this tag nor this content: " + ("built and pushed" if push else "built"),
+        "build": "the registry has neither this tag nor this content: "
+        + ("it will be built and pushed" if push else "it will be built"),
         "retag": "the registry has this content under another tag: it gets this one too, nothing is built",
         "mark": "it is in the registry; the tag for its content is added",
         "nothing": "it is in the registry"

@@ -46,7 +46,8 @@ def objects(text: str, namespace: str) -> dict[Key, Object]:
 def _items(document: Any) -> Iterable[Object]:
     if not isinstance(document, dict):
         return []
-    return document.get("items") or [] if str(document.get("kind", "")).endswith("List") else [document]
+    is_list = str(document.get("kind", "")).endswith("List") and "items" in document
+    return document["items"] or [] if is_list else [document]
 
 
 def is_hook(item: Object) -> bool:

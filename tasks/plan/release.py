@@ -57,6 +57,13 @@ class Forget:
     why: str
 
 
+@dataclass(frozen=True)
+class CallFailed:
+    """These revisions get the status that helm gives to what has failed, and that a killed helm could not give them."""
+
+    numbers: tuple[int, ...]
+
+
 def deployed(revisions: Sequence[Revision]) -> Revision | None:
     """The revision that the next one is compared with: the last that is good, and no other while one is deployed."""
     now = [revision for revision in revisions if revision.status == "deployed"]
@@ -64,7 +71,7 @@ def deployed(revisions: Sequence[Revision]) -> Revision | None:
     return good[-1] if good else None
 
 
-def mend(revisions: Sequence[Revision]) -> GoBack | Forget | None:
+def mend(revisions: Sequence[Revision]) -> GoBack | Forget | CallFailed | None:
     """The next thing to do before an upgrade, None if there is nothing. Asked again after each.
 
     revisions: oldest first. A bad revision is mended once the next one went back from it to the last good one. Whatever
@@ -125,14 +132,11 @@ def _beginning(sound: Sequence[bool], origins: Sequence[int]) -> int:
     return begin
 
 
-def _first_install(revisions: Sequence[Revision]) -> Forget | None:
-    """Nothing to go back to. A failed install is upgraded as it is; of a pending one the record is in the way."""
+def _first_install(revisions: Sequence[Revision]) -> CallFailed | None:
+    """Nothing to go back to. Helm upgrades a failed install, and takes away what that has added; a pending one it
+    refuses. Without its record it would take over the objects as they are, whatever was added to them."""
     pending = tuple(revision.number for revision in revisions if revision.status in PENDING)
-    return (
-        Forget(pending, "for it is an install that nobody finishes; the next one takes over its objects")
-        if pending
-        else None
-    )
+    return CallFailed(pending) if pending else None
 
 
 def target(revisions: Sequence[Revision], number: int | None) -> Revision | str:

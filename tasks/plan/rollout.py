@@ -28,11 +28,15 @@ def _trouble(item: Object) -> str:
         current, available = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
     else:
         wanted = spec.get("replicas", 1)
-        current, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    if item["kind"] != "Deployment" and spec.get("updateStrategy", {}).get("type") == "OnDelete":
+        # Before Kubernetes 1.22 a stateful set does not tell how many are available.
+        enough = "availableReplicas" if item["kind"] == "Deployment" else "readyReplicas"
+        current, available = status.get("updatedReplicas", 0), status.get(enough, 0)
+    strategy = spec.get("updateStrategy") or {}
+    kept = (strategy.get("rollingUpdate") or {}).get("partition", 0)  # pods of a stateful set that stay old
+    if item["kind"] != "Deployment" and strategy.get("type") == "OnDelete":
         current = wanted
-    if current < wanted:
-        return f"{current} of {wanted} pods are new"
+    if current < wanted - kept:
+        return f"{current} of {wanted - kept} pods are new"
     if available < wanted:
         return f"{available} of {wanted} pods are ready"
     if item["kind"] == "Deployment" and status.get("replicas", 0) > current:
