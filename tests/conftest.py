@@ -18,10 +18,15 @@ settings.register_profile("long", settings.get_profile("default"))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+NO_DAEMON = "no Docker daemon answers here, and a stand-in can't show that a real one builds"
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where everything has to be there (CI), a test that was skipped for want of something has failed."""
+    """Where everything has to be there (CI), a test that was skipped for want of something has failed. Docker's daemon
+    is the one thing that `invoke parts` can't get."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if os.environ.get("CI") and any(NO_DAEMON not in str(report.longrepr) for report in skipped):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -131,16 +131,21 @@ def assume(boto: Boto, access: Access) -> Boto:
         raise Refused(explain(error, access)) from None
 
 
+def refuse_other_account(deployment: Deployment, who: Identity) -> None:
+    """Before anything is asked with these credentials, which would be told of keys and roles that are not there."""
+    access = deployment.cluster
+    if access.provider == "aws" and who.account != access.account:
+        raise Refused(
+            f"The AWS credentials are for account {who.account} ({who.arn}), and deployments/{deployment.name}/hubploy.yaml is "
+            f"about {access.account}: use other credentials."
+        )
+
+
 def reach(seams: Seams, boto: Boto, private: Path, deployment: Deployment, who: Identity) -> Way:
     """The cluster that hubploy.yaml means, and no other. seams: with a place in `private`. who: who we are."""
     if deployment.cluster.provider == "kubeconfig":
         return _by_file(seams, private, deployment, who)
     access = deployment.cluster
-    if who.account != access.account:
-        raise Refused(
-            f"The AWS credentials are for account {who.account} ({who.arn}), and deployments/{deployment.name}/hubploy.yaml is "
-            f"about {access.account}: use other credentials."
-        )
     aws = assume(boto, access)
     try:
         cluster = aws("eks", "describe_cluster", name=access.name)["cluster"]

@@ -20,7 +20,7 @@ from tasks.seams import Ran, Watch
 
 FOLDER, FILE = "/srv/jupyterhub", "jupyterhub.sqlite"  # Zero to JupyterHub's, where hub.db.type is sqlite-pvc
 SCRIPT = Path(__file__).parent.parent / "tools" / "sqlite_copy.py"
-LIMIT = 600.0  # seconds for a copy
+LIMIT, PAUSE = 600.0, 2.0  # seconds for a copy; between two looks at it
 JOB = "hub-db-restore"
 
 
@@ -49,7 +49,7 @@ class Database:
         ran = self._run(self.release.way.kubectl.exec(f"deployment/{self._hub()}", self.release.namespace, line))
         if ran.exit != 0 or json.loads(ran.stdout or "{}").get("target") != target:
             raise Refused(
-                f"hub-db can't be copied before JupyterHub changes ({ran.last_words}): make room on the hub's volume, or look at the hub's pod."
+                f"hub-db can't be copied before JupyterHub changes ({_said(ran)}): make room on the hub's volume, or look at the hub's pod."
             )
         return target
 
@@ -67,12 +67,28 @@ class Database:
         job = _job(pod["spec"]["template"]["spec"], current, leaving, chart)
         file = self.release.keep([job], "restore.json")
         self._must(kubectl.create(file, namespace), "The database can't be restored")
-        ran = self._run(kubectl.wait_complete(f"job/{JOB}", namespace, int(LIMIT)))
-        if ran.exit != 0:
+        if not self._is_done():
             said = self._run(kubectl.logs(f"job/{JOB}", namespace, 3)).last_words
             self._run(kubectl.scale(f"deployment/{hub}", namespace, 1))
             raise Refused(f"The database of jupyterhub {chart} can't be restored ({said}): the hub goes on as it was.")
         self._run(kubectl.delete_job(JOB, namespace))
+
+    def _is_done(self) -> bool:
+        """The Job, for which this waits. `kubectl wait` has one condition, and would wait on for a Job that has failed."""
+        clock = self.release.way.seams.clock
+        begun = clock.now()
+        while clock.now() - begun < LIMIT:
+            conditions = [
+                condition["type"]
+                for job in self.release.live(f"job/{JOB}")
+                for condition in job.get("status", {}).get("conditions") or []
+                if condition["status"] == "True"
+            ]
+            if "Complete" in conditions or "Failed" in conditions:
+                return "Complete" in conditions
+            self.watch.pause()
+            clock.sleep(PAUSE)
+        return False
 
     @property
     def _selector(self) -> str:
@@ -92,6 +108,13 @@ class Database:
 
     def _run(self, line: list[str]) -> Ran:
         return self.release.way.seams.run(line, changes=True, limit=LIMIT, watch=self.watch)
+
+
+def _said(ran: Ran) -> str:
+    """By the script, before kubectl says that it has failed."""
+    own = ("command terminated with exit code", "error: ")
+    said = [line for line in ran.stderr.strip().splitlines() if not line.startswith(own)]
+    return said[-1].strip() if said else ran.last_words
 
 
 def _job(spec: Mapping[str, Any], current: int, leaving: str, chart: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from invoke.context import Context
@@ -86,8 +87,9 @@ class Deploy:
                 hub.screen.says(f"  {line}")
         if self.smoke_token:
             with self.work.step("smoke-test", "a server and a Dask cluster, as a user would start them"):
-                for line in self._smoke_test(verification.hub_address()).run():
-                    hub.screen.says(f"  {line}")
+                with closing(self._smoke_test(verification.hub_address()).run()) as lines:  # and so it cleans up here
+                    for line in lines:
+                        hub.screen.says(f"  {line}")
         last = hub.release.history()[-1]
         hub.screen.says(f"{hub.release.name} is at revision {last.number}.", "bold green")
 
@@ -143,7 +145,9 @@ class Deploy:
     def _upgrade(self, before: int) -> None:
         """before: the last revision's number. What counts is whether there is a good one after it."""
         hub = self.hub
-        where = replace(hub.place, environment={**hub.place.environment, **hubploy.environment(self._description())})
+        before_ours = hub.place.environment
+        ours = hubploy.environment(self._description(), hub.way.kubectl.kubeconfig, before_ours["PATH"])
+        where = replace(hub.place, environment={**before_ours, **ours})
         ran = hub.seams.run(self.command(), changes=True, limit=LIMIT, watch=self.work, place=where)
         revisions = hub.release.history()
         if revisions and revisions[-1].good and revisions[-1].number > before:

@@ -19,7 +19,7 @@ from tasks.connect import identity
 from tasks.errors import Refused
 from tasks.folder import DiskFolder
 from tasks.hub import values
-from tasks.hub.access import Way, place, placed, reach
+from tasks.hub.access import Way, place, placed, reach, refuse_other_account
 from tasks.hub.chart import Chart
 from tasks.hub.deployment import choose, refuse_unknown_environment
 from tasks.hub.registry import registry
@@ -93,6 +93,7 @@ def opened(c: Context, deployment: str, environment: str, screen: Screen, images
     outside = replace(real_seams(c.config, chosen.cluster.region), aws=boto, folder=DiskFolder(root, seen_from=root))
     _refuse_other_cluster(outside, setting(c, "cluster", "config"), chosen)
     who = identity(outside, chosen.cluster, "")
+    refuse_other_account(chosen, who)
     with private_folder(outside.processes) as private:
         where = place(boto, root, private, chosen.cluster.region)
         seams = placed(outside, where)
@@ -152,7 +153,6 @@ def _refuse_missing_programs(seams: Seams, where: Place) -> None:
     refuse_missing_helm(seams)
     for name, source in (
         ("hubploy", "pip install --requirement requirements.txt"),
-        ("aws", "pip install --requirement requirements.txt"),
         ("kubectl", "https://kubernetes.io/docs/tasks/tools/"),
         ("sops", "https://getsops.io"),
     ):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.plan.manifest import Change
 from tasks.plan.redact import Redactor
-from tasks.plan.release import Forget, GoBack, Revision
+from tasks.plan.release import CallFailed, Forget, GoBack, Revision
 from tasks.screen import Screen
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _version(entry: dict[str, Any]) -> str:
     return f"{entry['name']} {entry['version']}"
 
 
-def repair(hub: Hub, todo: GoBack | Forget | None) -> None:
+def repair(hub: Hub, todo: GoBack | Forget | CallFailed | None) -> None:
     screen = hub.screen
     if isinstance(todo, GoBack):
         screen.says(
@@ -48,7 +48,12 @@ def repair(hub: Hub, todo: GoBack | Forget | None) -> None:
         )
     elif todo:
         numbers = ", ".join(map(str, todo.numbers))
-        screen.says(f"repair: forgetting the record of revision {numbers}, {todo.why}", "yellow")
+        what = (
+            f"forgetting the record of revision {numbers}, {todo.why}"
+            if isinstance(todo, Forget)
+            else f"revision {numbers} is an install that nobody finishes: it is called failed, so that helm upgrades it"
+        )
+        screen.says(f"repair: {what}", "yellow")
 
 
 def difference(hub: Hub, found: Difference) -> None:

@@ -7,8 +7,8 @@ the gateway's (/api/v1/clusters/), as a user who is made for it and removed afte
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,49 +34,51 @@ class SmokeTest:
     gateway: str
     tick: Callable[[], None]
 
-    def run(self) -> Iterator[str]:
+    def run(self) -> Generator[str]:
         """A line for each thing that works. Refused at the first that does not; what was started is gone either way."""
         with ExitStack() as after:
             self._remove_user()  # of a run that was killed
+            after.callback(self._clean, self._remove_user)  # before it is made: an interrupt may come meanwhile
             self._hub("POST", f"users/{USER}", (201,), "can't make a user")
-            after.callback(self._clean, self._remove_user)
             begun = self.clock.now()
             self._hub("POST", f"users/{USER}/server", (201, 202), "can't start a server")
-            after.callback(self._clean, self._stop_server)
             self._until(self._server_is_ready, START, "a server that was started for the test")
             yield f"a server was started in {self.clock.now() - begun:.0f} s"
             if self.gateway:
                 begun = self.clock.now()
-                with self._cluster(self._user_token()) as name:
-                    yield f"the Dask cluster {name} was started in {self.clock.now() - begun:.0f} s"
+                name = self._start_cluster(self._user_token())
+                yield f"the Dask cluster {name} was started in {self.clock.now() - begun:.0f} s"
 
-    @contextmanager
-    def _cluster(self, token: str) -> Iterator[str]:
-        """A Dask cluster that runs, and is deleted after."""
-        base, headers = f"{self.gateway}/api/v1/clusters/", {"Authorization": f"jupyterhub {token}"}
-        answer = self._ask(base, "POST", headers, {"cluster_options": {}})
+    def _start_cluster(self, token: str) -> str:
+        answer = self._dask(token, "POST", "", {"cluster_options": {}})
         if answer.status != 201:
             raise Refused(
                 f"The smoke test failed: the Dask gateway starts no cluster ({_told(answer)}): look at its pods."
             )
-        name = str(json.loads(answer.body)["name"])
+        name = str(_content(answer).get("name"))
 
         def running() -> bool:
-            status = json.loads(self._ask(f"{base}{name}", "GET", headers).body).get("status")
+            status = _content(self._dask(token, "GET", name)).get("status")
             if status in ("FAILED", "STOPPED", "STOPPING"):
                 raise Refused(
                     f"The smoke test failed: the Dask cluster {name} is {status}: look at the gateway's pods."
                 )
             return bool(status == "RUNNING")
 
-        try:
-            self._until(running, START, f"the Dask cluster {name}")
-            yield name
-        finally:
-            self._clean(lambda: self._ask(f"{base}{name}", "DELETE", headers))
+        self._until(running, START, f"the Dask cluster {name}")
+        return name
+
+    def _end_clusters(self, token: str) -> None:
+        """All that the test's user has: an interrupt may come before the gateway has told a name."""
+        for name in _content(self._dask(token, "GET", "")):
+            self._dask(token, "DELETE", name)
+
+    def _dask(self, token: str, method: str, path: str, body: Any = None) -> Answer:
+        headers = {"Authorization": f"jupyterhub {token}"}
+        return self._ask(f"{self.gateway}/api/v1/clusters/{path}", method, headers, body)
 
     def _server_is_ready(self) -> bool:
-        user = json.loads(self._hub("GET", f"users/{USER}", (200,), "does not know its user").body)
+        user = _content(self._hub("GET", f"users/{USER}", (200,), "does not know its user"))
         server = (user.get("servers") or {}).get("")
         if server is None and not user.get("pending") and not user.get("server"):
             raise Refused(
@@ -88,32 +90,40 @@ class SmokeTest:
         answer = self._hub(
             "POST", f"users/{USER}/tokens", (200, 201), "gives no token to its user", {"expires_in": 3600}
         )
-        return str(json.loads(answer.body)["token"])
+        return str(_content(answer).get("token"))
 
     def _stop_server(self) -> None:
-        self._hub("DELETE", f"users/{USER}/server", (202, 204, 400, 404), "can't stop the server")
+        """Asked again and again: an old hub does not stop a server that is about to start."""
 
         def stopped() -> bool:
+            self._hub("DELETE", f"users/{USER}/server", (202, 204, 400, 404), "can't stop the server")
             answer = self._hub("GET", f"users/{USER}", (200, 404), "does not know its user")
-            return answer.status == 404 or not (json.loads(answer.body).get("servers") or {})
+            return answer.status == 404 or not _content(answer).get("servers")
 
         self._until(stopped, STOP, "the end of the test's server")
 
     def _remove_user(self) -> None:
+        """With all that it has."""
         if self._hub("GET", f"users/{USER}", (200, 404), "does not answer").status == 404:
             return
+        if self.gateway:
+            self._clean(lambda: self._end_clusters(self._user_token()))
         self._stop_server()
         self._hub("DELETE", f"users/{USER}", (204, 404), "can't remove the user")
 
     def _clean(self, step: Callable[[], Any]) -> None:
         """Whatever ended the test. What can't be cleaned up is left to the next test, and to the hub's culler."""
-        with undisturbed(), suppress(Refused, ValueError):
+        with undisturbed(), suppress(Refused):
             step()
 
     def _hub(self, method: str, path: str, wanted: tuple[int, ...], trouble: str, body: Any = None) -> Answer:
         answer = self._ask(f"{self.address}hub/api/{path}", method, {"Authorization": f"token {self.token}"}, body)
         if answer.status not in wanted:
-            hint = ": give the service's role the scopes admin:users, admin:servers and tokens" if answer.status == 403 else ""
+            hint = (
+                ": give the service's role the scopes admin:users, admin:servers and tokens"
+                if answer.status == 403
+                else ""
+            )
             raise Refused(f"The smoke test failed: the hub {trouble} ({_told(answer)}){hint}.")
         return answer
 
@@ -135,11 +145,18 @@ class SmokeTest:
 
 def _told(answer: Answer) -> str:
     """The status, and the message that both APIs put into JSON."""
+    found = _content(answer)
+    message = found.get("message") or found.get("error")
+    return f"{answer.status}: {message}" if message else str(answer.status)
+
+
+def _content(answer: Answer) -> dict[str, Any]:
+    """Of JSON. Nothing if it is something else: a proxy may have answered, with a page."""
     try:
         found = json.loads(answer.body)
-        return f"{answer.status}: {found.get('message') or found.get('error') or found}"
-    except (ValueError, AttributeError):
-        return str(answer.status)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def token_of(values: Any, service: str) -> str:

@@ -131,14 +131,24 @@ def parse_status(text: str) -> Deployed:
 
 
 def redescribed(secret: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """The Secret in which helm keeps a revision, with another description.
+    """The Secret in which helm keeps a revision, with another description."""
+    return _with_info(secret, lambda info: {"description": change(info.get("description", ""))})
 
-    Its form is base64 (of Kubernetes) of base64 of gzip of JSON (helm's pkg/storage/driver). Raises ValueError for
-    any other.
-    """
+
+def failed(secret: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with the status that helm gives to what has failed."""
+    changed = _with_info(secret, lambda _: {"status": "failed"})
+    metadata = secret["metadata"]
+    labels = {**(metadata.get("labels") or {}), "status": "failed"}
+    return {**changed, "metadata": {**metadata, "labels": labels}}
+
+
+def _with_info(secret: Mapping[str, Any], change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> dict[str, Any]:
+    """Its form is base64 (of Kubernetes) of base64 of gzip of JSON (helm's pkg/storage/driver). Raises ValueError for
+    any other."""
     text = gzip.decompress(b64decode(b64decode(secret["data"]["release"]), validate=True))
     record = json.loads(text)
-    record["info"]["description"] = change(record["info"].get("description", ""))
+    record["info"].update(change(record["info"]))
     packed = b64encode(gzip.compress(json.dumps(record, separators=(",", ":")).encode(), mtime=0))
     return {**secret, "data": {"release": b64encode(packed).decode()}}
 
@@ -157,8 +167,13 @@ def _as_go(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": entry.get("name", ""),
         **_between(kept),
-        **{key: kept[key] for key in DEPENDENCY[3:] if key in kept},
+        **{key: _sorted(kept[key]) for key in DEPENDENCY[3:] if key in kept},
     }
+
+
+def _sorted(value: Any) -> Any:
+    """Mappings inside, as those of import-values: Go sorts their keys."""
+    return json.loads(json.dumps(value, sort_keys=True))
 
 
 def _between(kept: Mapping[str, Any]) -> dict[str, Any]:

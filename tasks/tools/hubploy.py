@@ -12,6 +12,8 @@ from tasks.seams import Ran
 
 # What hubploy calls instead of helm: see there.
 HELM = Path(__file__).with_name("helm-for-hubploy")
+# The folder of what hubploy finds as aws: see there.
+PROGRAMS = Path(__file__).with_name("for-hubploy")
 # The folder of what Docker's library calls for ECR's password: see there.
 HELPERS = Path(__file__).with_name("docker-helpers")
 STEP = re.compile(r"Step (\d+/\d+) : (.*)")
@@ -26,8 +28,14 @@ def deploy(deployment: str, namespace: str, chart: str, environment: str) -> lis
     return ["hubploy", "deploy", "--namespace", namespace, "--cleanup-on-fail", deployment, f"./{chart}", environment]
 
 
-def environment(description: str) -> dict[str, str]:
-    return {"HELM_EXECUTABLE": str(HELM), "RELEASE_DESCRIPTION": description}
+def environment(description: str, kubeconfig: str, path: str) -> dict[str, str]:
+    """For `deploy`. kubeconfig: of the preflight, with a token of the cluster's role. path: PATH without ours."""
+    return {
+        "HELM_EXECUTABLE": str(HELM),
+        "RELEASE_DESCRIPTION": description,
+        "RELEASE_KUBECONFIG": kubeconfig,
+        "PATH": os.pathsep.join([str(PROGRAMS), path]),
+    }
 
 
 def why(ran: Ran) -> str:

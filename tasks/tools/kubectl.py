@@ -12,6 +12,7 @@ from tasks.plan.manifest import Change, Key
 from tasks.plan.values import Addon, Autoscaler, Budget, Node, Pairs, Pod, PodKind
 from tasks.plan.version import Minor
 
+AT_ONCE = 8  # objects that are compared at the same time
 GROUP_LABELS = ("alpha.eksctl.io/nodegroup-name", "eks.amazonaws.com/nodegroup")
 
 Object = Mapping[str, Any]
@@ -63,8 +64,11 @@ class Kubectl:
         return self.line("api-resources", "--no-headers")
 
     def diff(self, file: str, namespace: str) -> list[str]:
-        """Exit 0: all objects are as the file has them; 1: not. The data of Secrets is masked by kubectl itself."""
-        return self.line("diff", f"--filename={file}", f"--namespace={namespace}")
+        """Exit 0: all objects are as the file has them; 1: not. The data of Secrets is masked by kubectl itself.
+
+        It asks twice for each object, and a cluster may be far away.
+        """
+        return self.line("diff", f"--filename={file}", f"--namespace={namespace}", f"--concurrency={AT_ONCE}")
 
     def apply_server_side(self, file: str) -> list[str]:
         """Without force the first field that somebody else has set ends it half way."""
@@ -85,11 +89,6 @@ class Kubectl:
     def wait_deleted(self, selector: str, namespace: str, seconds: int) -> list[str]:
         words = ("wait", "pods", "--for=delete", f"--selector={selector}", f"--timeout={seconds}s")
         return self.line(*words, f"--namespace={namespace}")
-
-    def wait_complete(self, target: str, namespace: str, seconds: int) -> list[str]:
-        return self.line(
-            "wait", target, "--for=condition=Complete", f"--timeout={seconds}s", f"--namespace={namespace}"
-        )
 
     def create(self, file: str, namespace: str) -> list[str]:
         return self.line("create", f"--filename={file}", f"--namespace={namespace}")
@@ -144,7 +143,7 @@ def parse_diff(text: str, namespace: str) -> list[Change]:
         head, *lines = part.splitlines()
         found_name = re.search(r"/LIVE-\d+/(\S+)", head)
         kept = tuple(line for line in lines[1:] if not _NOISE.match(line))
-        if found_name and any(line[:1] in "+-" for line in kept):
+        if found_name and any(line.startswith(("+", "-")) for line in kept):
             found.append(Change("removed" if _all_new(kept) else "changed", _key(found_name[1], namespace), kept))
     return found
 

@@ -10,8 +10,10 @@ import os
 import re
 import sqlite3
 import sys
+from urllib.parse import quote
 
 MARGIN = 16 * 1024 * 1024  # bytes that have to stay free: the hub goes on writing
+REST = ("-journal", "-wal", "-shm")  # what sqlite has beside a file, when it is in use or was left in the middle
 
 
 def revision(path: str) -> int:
@@ -24,20 +26,36 @@ def copy(source: str, target: str) -> None:
     if room.f_bavail * room.f_frsize < size + MARGIN:
         sys.exit(f"no room: {size + MARGIN} bytes are needed in {os.path.dirname(target)}")
     aside = target + ".new"
-    if os.path.exists(aside):
-        os.remove(aside)
+    try:
+        _whole(source, aside)
+        for rest in REST:  # of the database that is replaced: sqlite would take them for the new one's
+            _remove(target + rest)
+        os.replace(aside, target)
+    except sqlite3.Error as error:
+        sys.exit(f"{source} can't be copied: {error}")
+    finally:
+        for rest in ("", *REST):
+            _remove(aside + rest)
+    print(json.dumps({"source": source, "target": target, "bytes": size}))
+
+
+def _whole(source: str, aside: str) -> None:
+    for rest in ("", *REST):  # of a run that was killed
+        _remove(aside + rest)
     os.close(os.open(aside, os.O_WRONLY | os.O_CREAT, 0o600))  # it holds tokens
-    origin, result = sqlite3.connect(f"file:{source}?mode=ro", uri=True), sqlite3.connect(aside)
+    # Not to be written, and yet rw: what a killed hub has left half done is undone when it is opened.
+    origin, result = sqlite3.connect(f"file:{quote(source)}?mode=rw", uri=True), sqlite3.connect(aside)
     with result:
         origin.backup(result)
     if result.execute("PRAGMA integrity_check").fetchone() != ("ok",):
         sys.exit(f"the copy of {source} is damaged")
     result.close()
-    for rest in ("-wal", "-shm"):  # of the database that is replaced
-        if os.path.exists(target + rest):
-            os.remove(target + rest)
-    os.replace(aside, target)
-    print(json.dumps({"source": source, "target": target, "bytes": size}))
+    origin.close()
+
+
+def _remove(file: str) -> None:
+    if os.path.exists(file):
+        os.remove(file)
 
 
 if __name__ == "__main__":
