@@ -66,6 +66,9 @@ class Screen:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Columns on a terminal; elsewhere a line a row, its cells parted by two spaces and more. No names: no head."""
+        if not rows:
+            self.says(f"{title}: none")
+            return
         if not self.live:
             self._plain_table(title, columns, rows)
             return

@@ -15,6 +15,7 @@ import yaml
 from tasks import clusterconfig
 from tasks.plan.upgrade import plan_upgrade
 from tasks.plan.version import Minor
+from tests.benchmarks import deploys
 from tests.rehearsal import CONFIG, ROOT, Rehearsal
 
 RUNS = 9
@@ -61,6 +62,7 @@ def main() -> None:
             lambda: clusterconfig.parse(practice.config, "cluster.yaml"),
         )
         rows.append(("planning 50 groups × 17 hops ÷ one read of the configuration", plan, 5))
+    rows += deploys.rows(ratio)
     for what, found, goal in rows:
         print(f"{what}: {found:.2f} (goal {goal})")
 
