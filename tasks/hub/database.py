@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ class Database:
 def _said(ran: Ran) -> str:
     """By the script, before kubectl says that it has failed."""
     own = ("command terminated with exit code", "error: ")
-    said = [line for line in ran.stderr.strip().splitlines() if not line.startswith(own)]
+    said = list(takewhile(lambda line: not line.startswith(own), ran.stderr.strip().splitlines()))
     return said[-1].strip() if said else ran.last_words
 
 

@@ -86,10 +86,11 @@ class Deploy:
             for line in verification.all(self.work.pause):
                 hub.screen.says(f"  {line}")
         if self.smoke_token:
-            with self.work.step("smoke-test", "a server and a Dask cluster, as a user would start them"):
-                with closing(self._smoke_test(verification.hub_address()).run()) as lines:  # and so it cleans up here
-                    for line in lines:
-                        hub.screen.says(f"  {line}")
+            test = self._smoke_test(verification.hub_address())
+            does = "a server and a Dask cluster, as a user would start them"
+            with self.work.step("smoke-test", does), closing(test.run()) as lines:  # and so it cleans up here
+                for line in lines:
+                    hub.screen.says(f"  {line}")
         last = hub.release.history()[-1]
         hub.screen.says(f"{hub.release.name} is at revision {last.number}.", "bold green")
 

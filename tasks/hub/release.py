@@ -143,10 +143,12 @@ class Release:
 
     def compare(self, items: Sequence[Mapping[str, Any]], name: str) -> list[Change]:
         """What the cluster would have to change to have these objects, by `kubectl diff`."""
-        ran = self._run(self.way.kubectl.diff(self.keep(items, name), self.namespace))
-        if ran.exit not in (0, 1) or (ran.exit == 1 and not ran.stdout):
-            raise Refused(explain_kubectl(ran))
-        return parse_diff(ran.stdout, self.namespace)
+        file = self.keep(items, name)
+        for server_side in (True, False):
+            ran = self._run(self.way.kubectl.diff(file, self.namespace, server_side))
+            if ran.exit == 0 or (ran.exit == 1 and ran.stdout):
+                return parse_diff(ran.stdout, self.namespace)
+        raise Refused(explain_kubectl(ran))
 
     def live(self, what: str) -> list[Object]:
         """Objects of the release's namespace as they are now: kinds, or kind/name, as kubectl takes them."""
