@@ -21,7 +21,7 @@ from tasks.parts.commands import Commands, Failed
 from tasks.parts.get import _alone, get, show
 from tasks.parts.pins import ENVIRONMENTS, PINS, Environment, Etcd, GoInstall, Kubernetes, Wheel
 
-PROGRAMS = """actionlint configurable-http-proxy etcd helm jupyterhub kube-apiserver-1.33 kube-controller-manager-1.33
+PROGRAMS = """actionlint configurable-http-proxy dask-gateway-server etcd helm jupyterhub kube-apiserver-1.33 kube-controller-manager-1.33
     kube-scheduler-1.33 kubectl kwok moto_server registry sops""".split()
 
 
@@ -59,7 +59,7 @@ class Pretended(Commands):
         if words[:2] == ["go", "build"]:
             return [Path(words[words.index("-o") + 1])]
         if "venv" in words:
-            return [folder / "bin" / name for name in ("python", "moto_server", "jupyterhub")]
+            return [folder / "bin" / name for name in ("python", "moto_server", "jupyterhub", "dask-gateway-server")]
         if words[0] == "npm":
             return [folder / "node_modules" / ".bin" / "configurable-http-proxy"]
         if "download" in words:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from tasks.errors import Refused
-from tasks.loopback import aws, charts, hub, kubernetes, nodes, registry
+from tasks.loopback import aws, charts, gateway, hub, kubernetes, nodes, registry
 from tasks.loopback.servers import Servers, private
 from tasks.parts import cache
 
@@ -30,6 +30,7 @@ class Wanted:
 
     config: eksctl's ClusterConfig as a mapping: name and region of the cluster, and its nodes. dependencies, charts:
     charts to offer, and the folder with their sources. hub_token: a JupyterHub runs, and knows a service by it.
+    gateway: the hub has a Dask gateway.
     """
 
     account: str
@@ -41,11 +42,18 @@ class Wanted:
     charts: Path = charts.CHARTS
     hub_token: str = ""
     registry: bool = False
+    gateway: bool = False
 
     @property
     def parts(self) -> list[str]:
         found = ["kubectl", "sops", *kubernetes.PARTS, *aws.PARTS, *charts.PARTS]
-        return [*found, *(hub.PARTS if self.hub_token else ()), *(registry.PARTS if self.registry else ())]
+        for parts, asked in (
+            (hub.PARTS, self.hub_token),
+            (registry.PARTS, self.registry),
+            (gateway.PARTS, self.gateway),
+        ):
+            found += parts if asked else ()
+        return found
 
 
 class Datacentre:
@@ -81,7 +89,9 @@ class Datacentre:
         self.servers = Servers(self.state / "logs", self._quiet(), held=[lock])
         undo.callback(self.servers.close)
         self._aws = aws.Aws(self.servers, self.state / "aws")
-        self._kubernetes = kubernetes.Kubernetes(self.servers, self.state / "kubernetes", self._aws.review)
+        self._kubernetes = kubernetes.Kubernetes(
+            self.servers, self.state / "kubernetes", self._aws.review, self.state / "hub"
+        )
         undo.callback(self._kubernetes.close)
         self._kubernetes.begin()
         metadata = self.wanted.config["metadata"]
@@ -110,11 +120,18 @@ class Datacentre:
         private(home / "aws-credentials", "")
 
     def _begin_hub(self, undo: ExitStack) -> Iterator[Any]:
-        if self.wanted.hub_token:
-            self._hub = hub.Hub(self.servers, self.state / "hub", self.wanted.hub_token)
-            undo.callback(self._hub.close)
-            self._hub.begin()
-            yield self._hub.wait
+        if not self.wanted.hub_token:
+            return
+        self._hub = hub.Hub(self.servers, self.state / "hub", self.wanted.hub_token)
+        undo.callback(self._hub.close)
+        if self.wanted.gateway:
+            dask = gateway.Gateway(self.servers, self.state / "gateway")
+            undo.callback(dask.close)
+            dask.begin(self._hub.address)
+            self._hub.services = [dask.service]
+            yield dask.wait
+        self._hub.begin()
+        yield self._hub.wait
 
     def _begin_registry(self) -> Iterator[Any]:
         if self.wanted.registry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from tasks.loopback.servers import HOST, Server, Servers, free_port, private
 from tasks.parts.cache import place, program
 
 PARTS = ("jupyterhub",)
+DATABASE = "jupyterhub.sqlite"  # as Zero to JupyterHub calls it
 SCOPES = ["admin:users", "admin:servers", "tokens", "list:users", "read:hub", "access:servers"]
 
 SETTINGS = """# Made anew at every start.
@@ -26,18 +27,20 @@ c.JupyterHub.cookie_secret_file = {cookies!r}
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = {proxy!r}
 c.ConfigurableHTTPProxy.auth_token = {secret!r}
-c.JupyterHub.services = [{{"name": "practice", "api_token": {token!r}}}]
+c.JupyterHub.services = {services!r}
 c.JupyterHub.load_roles = [{{"name": "practice", "services": ["practice"], "scopes": {scopes!r}}}]
 """
 
 
 @dataclass
 class Hub:
-    """folder: its database and people's homes. token: of a service that may do what an administrator may."""
+    """folder: its database and people's homes. token: of a service that may do what an administrator may. services:
+    others, as JupyterHub's settings have them."""
 
     servers: Servers
     folder: Path
     token: str
+    services: Sequence[Mapping[str, str]] = ()
     port: int = field(default_factory=free_port)
     _started: Sequence[Server] = ()
 
@@ -53,11 +56,11 @@ class Hub:
             single=str(place("jupyterhub") / "bin" / "jupyterhub-singleuser"),
             address=self.address,
             hub=hub,
-            database=f"sqlite:///{self.folder / 'hub.sqlite'}",
+            database=f"sqlite:///{self.folder / DATABASE}",
             cookies=str(self.folder / "cookies"),
             proxy=proxy,
             secret=secret,
-            token=self.token,
+            services=[{"name": "practice", "api_token": self.token}, *self.services],
             scopes=SCOPES,
         )
         settings = private(self.folder / "jupyterhub_config.py", content)

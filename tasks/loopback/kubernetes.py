@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from tasks.errors import Refused
-from tasks.loopback import nodes
+from tasks.loopback import nodes, pods
 from tasks.loopback.servers import HOST, LIMIT, PAUSE, Server, Servers, free_port, opener, private
 from tasks.parts.cache import program
 
@@ -36,11 +36,13 @@ STORAGE_CLASS = {
 
 @dataclass
 class Kubernetes:
-    """folder: keeps all of its state. webhook: who is asked about tokens that are not the administrator's own."""
+    """folder: keeps all of its state. webhook: who is asked about tokens that are not the administrator's own. volume:
+    what pods see as the hub's."""
 
     servers: Servers
     folder: Path
-    webhook: str = ""
+    webhook: str
+    volume: Path
     port: int = field(default_factory=free_port)
     _started: dict[str, Server] = field(default_factory=dict)
 
@@ -73,14 +75,23 @@ class Kubernetes:
         api.delete(LEASES)  # of another kwok, which would have to run out first
         self._start("kube-controller-manager", program(f"kube-controller-manager-{MINOR}"), *self._managers())
         self._start("kube-scheduler", program(f"kube-scheduler-{MINOR}"), f"--kubeconfig={self.kubeconfig}", *_QUIET)
-        stages = private(self.folder / "stages.yaml", nodes.STAGE)
-        options = ["--manage-all-nodes=true", "--node-lease-duration-seconds=40", "--v=WARN"]
-        self._start("kwok", program("kwok"), f"--kubeconfig={self.kubeconfig}", f"--config={stages}", *options)
+        kubelet = free_port()
+        self._start_kwok(kubelet)
         api.create("/apis/storage.k8s.io/v1/storageclasses", STORAGE_CLASS)
         for node in wanted:
             api.create("/api/v1/nodes", node)
+            api.patch(f"/api/v1/nodes/{node['metadata']['name']}/status", nodes.reached_at(HOST, kubelet))
         self._remove_other_nodes(api, {node["metadata"]["name"] for node in wanted}, cluster)
         self._wait_for_nodes(api, len(wanted))
+
+    def _start_kwok(self, port: int) -> None:
+        """port: it is every node's kubelet."""
+        stages = private(self.folder / "stages.yaml", nodes.STAGE + pods.EXEC)
+        words: list[str | Path] = [program("kwok"), f"--kubeconfig={self.kubeconfig}", f"--config={stages}"]
+        words += ["--manage-all-nodes=true", "--node-lease-duration-seconds=40", "--v=WARN"]
+        words += [f"--node-ip={HOST}", f"--node-port={port}", f"--server-address={HOST}:{port}"]
+        path = str(pods.programs(self.folder / "pods", self.volume))
+        self._started["kwok"] = self.servers.start("kwok", words, PATH=path)
 
     def api(self) -> Api:
         """As the administrator; waits until it is up, and its certificate made."""
@@ -133,6 +144,7 @@ class Kubernetes:
             f"--bind-address={HOST}",
             f"--advertise-address={HOST}",
             "--endpoint-reconciler-type=none",  # nobody may publish a loopback address as an endpoint
+            "--kubelet-preferred-address-types=InternalIP",
             f"--secure-port={self.port}",
             f"--cert-dir={self.authority.parent}",
             "--authorization-mode=Node,RBAC",
@@ -238,11 +250,15 @@ class Api:
         with suppress(FileExistsError):
             self._call("POST", path, document)
 
+    def patch(self, path: str, document: Mapping[str, Any]) -> None:
+        self._call("PATCH", path, document)
+
     def delete(self, path: str) -> None:
         self._call("DELETE", path)
 
     def _call(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind}
         body = json.dumps(document).encode() if document else None
         request = urllib.request.Request(self.address + path, body, headers, method=method)
         try:

@@ -56,6 +56,12 @@ def declared(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [_node(group, cluster, region) for group in chosen or groups]
 
 
+def reached_at(host: str, port: int) -> dict[str, Any]:
+    """A node's status where it says how its kubelet is reached, which is another one at each start."""
+    addresses = [{"type": "InternalIP", "address": host}]
+    return {"status": {"addresses": addresses, "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}}
+
+
 def _node(group: Mapping[str, Any], cluster: str, region: str) -> dict[str, Any]:
     name = f"{group['name'].lower()}.{region}.compute.internal"
     zone = next(iter(group.get("availabilityZones") or []), f"{region}a")

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,8 @@ def practised(settings: Settings) -> Iterator[Datacentre]:
             settings.root, settings.hub.address = str(tree), datacentre.hub_address
             yield datacentre
         finally:
+            fetched = sum(count for name, count in datacentre.downloads.items() if name.endswith(".tgz"))
+            print(f"{fetched} charts downloaded", file=sys.stderr if settings.rehearsal.json else sys.stdout)
             os.environ.clear()
             os.environ.update(before)
 
@@ -82,6 +85,7 @@ def _wanted(settings: Settings, tree: Path, deployments: list[Deployment], chart
         images=images,
         dependencies=dependencies(chart),
         hub_token=_service_token(tree, deployments, str(settings.hub.smoke_test_service)),
+        gateway="--smoke-test" in sys.argv,  # of a task further along the line, and too slow to start for all others
     )
 
 

@@ -73,6 +73,7 @@ PINS: dict[str, Pin] = {
     "jupyterhub": Environment(
         "5.5.4", "jupyterhub.txt", ("bin/jupyterhub", "npm/node_modules/.bin/configurable-http-proxy"), npm="proxy"
     ),
+    "dask-gateway": Environment("2026.3.0", "dask-gateway.txt", ("bin/dask-gateway-server",)),
     "actionlint": GoInstall("1.7.7", "github.com/rhysd/actionlint/cmd/actionlint"),
     "registry": GoInstall("3.0.0", "github.com/distribution/distribution/v3/cmd/registry"),
     "etcd": Etcd("3.5.21"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ KEY = f"arn:aws:kms:{REGION}:{KEYS}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NOTHING: Mapping[str, str] = {}
 TOKEN = "0123456789abcdef" * 2
 WEB = Dependency("web", "1.2.3", "https://charts.invalid/")
+SMALL = Dependency("small", "2.0.0", WEB.repository)
+DEFINITIONS = Dependency("definitions", "3.0.0", WEB.repository)
+GRAFANA = Dependency("grafana", "6.14.1", WEB.repository)
+JUPYTERHUBS = tuple(Dependency("jupyterhub", version, WEB.repository) for version in ("1.1.1", "2.0.0"))
+CHARTS = Path(__file__).with_name("charts")
 CONFIG = {
     "metadata": {"name": CLUSTER, "region": REGION, "version": "1.33"},
     "nodeGroups": [
@@ -46,7 +52,8 @@ spec:
 
 
 def wanted(sources: Path) -> Wanted:
-    """sources: where the source of the one chart is written."""
+    """sources: where the charts' sources are put."""
+    shutil.copytree(CHARTS, sources)
     _chart(sources / WEB.name, WEB.name, "0.0.1", {"secret": "", "image": {"name": "web", "tag": "1"}})
     (sources / WEB.name / "templates").mkdir()
     (sources / WEB.name / "templates" / "deployment.yaml").write_text(DEPLOYMENT)
@@ -56,10 +63,11 @@ def wanted(sources: Path) -> Wanted:
         roles=(ROLE,),
         key=KEY,
         images=(Repository(PUSHING, REGION, "hub/user", ("abc1234",)),),
-        dependencies=(WEB,),
+        dependencies=(WEB, SMALL, DEFINITIONS, GRAFANA, *JUPYTERHUBS),
         charts=sources,
         hub_token=TOKEN,
         registry=True,
+        gateway=True,
     )
 
 
