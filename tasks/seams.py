@@ -31,8 +31,8 @@ class Ran:
 class Place:
     """Where a command runs that is not simply run here. It and its children are one group, which an interrupt ends.
 
-    folder: its working directory. private: a folder that nobody else can read, for what it prints. environment: on top
-    of our own.
+    folder: its working directory. private: a folder that nobody else can read, for what it prints. environment: all of
+    it, and nothing of our own besides.
     """
 
     folder: str

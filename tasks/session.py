@@ -76,7 +76,7 @@ def setting(c: Context, section: str, key: str) -> str:
 
 def load_credentials(c: Context) -> None:
     """A laptop's .env, if there is one; what the environment says already wins. Never in a rehearsal."""
-    if c.config.rehearsal.folder or not (ROOT / ".env").exists():
+    if c.config.rehearsal.line or not (ROOT / ".env").exists():
         return
     from dotenv import load_dotenv
 

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from invoke.context import Context
 from invoke.runners import Local, Promise, Result, Runner
 
+from tasks.endings import undisturbed
 from tasks.seams import Clock, Place, Ran, Watch
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between two looks at a command
@@ -117,6 +118,7 @@ class InvokeRun:
                 pty=False,
                 timeout=None,
                 env=dict(place.environment) if place else {},
+                replace_env=bool(place),
             )
             assert isinstance(promise, Promise)
             result = self._wait(promise, limit, watch)
@@ -144,7 +146,8 @@ class InvokeRun:
                     break
         except BaseException:
             if isinstance(runner, GroupRunner):
-                runner.end_group()
+                with undisturbed():  # an impatient second Ctrl-C would leave the group to itself
+                    runner.end_group()
             raise
         result = promise.join()
         assert isinstance(result, Result)

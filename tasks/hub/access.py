@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tasks.amazon import Boto
 from tasks.connect import Identity, current_context
@@ -23,6 +24,9 @@ from tasks.tools.kubectl import Kubectl
 
 TOKEN_SECONDS = 10 * 60  # a token is good for 15 minutes
 CONTEXT = "deploy"
+# Variables of a person's own that lead programs elsewhere, and those of them that lead to the same AWS for everybody.
+STRANGE = ("AWS_", "KUBE", "HELM_")
+WELCOME = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_USE_")
 NOTHING: Mapping[str, str] = {}
 
 
@@ -97,6 +101,8 @@ def place_without_keys(root: Path, private: Path, more: Mapping[str, str] = NOTH
         folder.mkdir(mode=0o700)
     write_private(private / "aws-config", "[default]\n")
     environment = {
+        **plain(os.environ),
+        **keys_of(Path.home()),
         **more,
         "HOME": str(home),
         "TMPDIR": str(temporary),
@@ -115,6 +121,20 @@ def place_without_keys(root: Path, private: Path, more: Mapping[str, str] = NOTH
         "AWS_PAGER": "",
     }
     return Place(str(root), str(temporary), environment)
+
+
+def plain(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without what would show kubectl, helm or aws another cluster, another account or another way to compare."""
+    return {name: text for name, text in environ.items() if not name.startswith(STRANGE) or name.startswith(WELCOME)}
+
+
+def keys_of(home: Path) -> dict[str, str]:
+    """Where sops finds keys that are not in AWS, which it looks for in the home."""
+    age, gnupg = home / ".config" / "sops" / "age" / "keys.txt", home / ".gnupg"
+    found = {"SOPS_AGE_KEY_FILE": age, "GNUPGHOME": gnupg}
+    return {
+        name: os.environ.get(name, str(path)) for name, path in found.items() if name in os.environ or path.exists()
+    }
 
 
 def assume(boto: Boto, access: Access) -> Boto:
@@ -141,8 +161,9 @@ def refuse_other_account(deployment: Deployment, who: Identity) -> None:
         )
 
 
-def reach(seams: Seams, boto: Boto, private: Path, deployment: Deployment, who: Identity) -> Way:
-    """The cluster that hubploy.yaml means, and no other. seams: with a place in `private`. who: who we are."""
+def reach(seams: Seams, boto: Boto, private: Path, deployment: Deployment, who: Identity, server: str) -> Way:
+    """The cluster that hubploy.yaml means, and no other. seams: with a place in `private`. who: who we are. server: an
+    address to use instead of EKS's own, or ""."""
     if deployment.cluster.provider == "kubeconfig":
         return _by_file(seams, private, deployment, who)
     access = deployment.cluster
@@ -154,14 +175,17 @@ def reach(seams: Seams, boto: Boto, private: Path, deployment: Deployment, who: 
     if cluster["status"] != "ACTIVE":
         raise Refused(f"The cluster {access.name} is {cluster['status']}: wait until it is ACTIVE.")
     file = private / "kubeconfig"
-    write_private(file, _kubeconfig(cluster, private / "token"))
-    way = Way(seams, private, access, who, cluster["endpoint"], Kubectl(str(file), CONTEXT), aws)
+    write_private(file, _kubeconfig(cluster, server, private / "token"))
+    way = Way(seams, private, access, who, server or cluster["endpoint"], Kubectl(str(file), CONTEXT), aws)
     way.keep_fresh()
     return way
 
 
-def _kubeconfig(cluster: Any, token: Path) -> str:
+def _kubeconfig(cluster: Any, server: str, token: Path) -> str:
+    """server: "" for EKS's own; behind another one the certificate still has EKS's name."""
     import yaml
+
+    name = {"tls-server-name": urlsplit(cluster["endpoint"]).hostname} if server else {}
 
     document = {
         "apiVersion": "v1",
@@ -172,7 +196,8 @@ def _kubeconfig(cluster: Any, token: Path) -> str:
             {
                 "name": cluster["name"],
                 "cluster": {
-                    "server": cluster["endpoint"],
+                    "server": server or cluster["endpoint"],
+                    **name,
                     "certificate-authority-data": cluster["certificateAuthority"]["data"],
                 },
             }

@@ -138,6 +138,10 @@ class Chart:
             ]
         return self._known[""]
 
+    def version_of(self, name: str) -> str:
+        """Of a chart inside; "" if there is no such."""
+        return next((chart.version for chart in self.named(name)), "")
+
     def named(self, name: str) -> list[Inside]:
         return [chart for chart in self.inside() if chart.name == name]
 

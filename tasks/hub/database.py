@@ -7,12 +7,13 @@ lies beside the database, on the hub's own volume: it holds tokens.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from tasks.endings import undisturbed
 from tasks.errors import Refused
 from tasks.hub.release import Release
 from tasks.plan import hubstate
@@ -23,11 +24,16 @@ FOLDER, FILE = "/srv/jupyterhub", "jupyterhub.sqlite"  # Zero to JupyterHub's, w
 SCRIPT = Path(__file__).parent.parent / "tools" / "sqlite_copy.py"
 LIMIT, PAUSE = 600.0, 2.0  # seconds for a copy; between two looks at it
 JOB = "hub-db-restore"
+KEEP = "keep"  # to the script: a copy that is there is left alone, for after a restore it is the only one
 
 
 def version(objects: Mapping[Key, Object]) -> str:
     """The jupyterhub chart's version in a set of objects; "" if there is none."""
-    found = [chart for chart in hubstate.charts(objects.values()) if chart.startswith("jupyterhub-")]
+    return _version(objects.values())
+
+
+def _version(items: Iterable[Object]) -> str:
+    found = [chart for chart in hubstate.charts(items) if chart.startswith("jupyterhub-")]
     return found[0].removeprefix("jupyterhub-") if found else ""
 
 
@@ -47,7 +53,8 @@ class Database:
         """Beside the database, with the revision whose it is. Again is no harm: nothing was migrated yet."""
         target = f"{FOLDER}/{FILE}.r{revision}-{chart}"
         line = ("python3", "-c", SCRIPT.read_text(), f"{FOLDER}/{FILE}", target)
-        ran = self._run(self.release.way.kubectl.exec(f"deployment/{self._hub()}", self.release.namespace, line))
+        name = f"deployment/{self._hub()['metadata']['name']}"
+        ran = self._run(self.release.way.kubectl.exec(name, self.release.namespace, line))
         if ran.exit != 0 or json.loads(ran.stdout or "{}").get("target") != target:
             raise Refused(
                 f"hub-db can't be copied before JupyterHub changes ({_said(ran)}): make room on the hub's volume, or look at the hub's pod."
@@ -61,17 +68,23 @@ class Database:
         """
         kubectl, namespace = self.release.way.kubectl, self.release.namespace
         hub = self._hub()
-        pod = next(item for item in self.release.live("deployments") if item["metadata"]["name"] == hub)
-        self._must(kubectl.scale(f"deployment/{hub}", namespace, 0), "The hub can't be stopped")
-        self._must(kubectl.wait_deleted(self._selector, namespace, int(LIMIT)), "The hub does not stop")
-        self._run(kubectl.delete_job(JOB, namespace))
-        job = _job(pod["spec"]["template"]["spec"], current, leaving, chart)
-        file = self.release.keep([job], "restore.json")
-        self._must(kubectl.create(file, namespace), "The database can't be restored")
-        if not self._is_done():
-            said = self._run(kubectl.logs(f"job/{JOB}", namespace, 3)).last_words
-            self._run(kubectl.scale(f"deployment/{hub}", namespace, 1))
-            raise Refused(f"The database of jupyterhub {chart} can't be restored ({said}): the hub goes on as it was.")
+        name = f"deployment/{hub['metadata']['name']}"
+        file = self.release.keep([_job(hub["spec"]["template"]["spec"], current, leaving, chart)], "restore.json")
+        try:
+            self._must(kubectl.scale(name, namespace, 0), "The hub can't be stopped")
+            self._must(kubectl.wait_deleted(self._selector, namespace, int(LIMIT)), "The hub does not stop")
+            self._run(kubectl.delete_job(JOB, namespace))
+            self._must(kubectl.create(file, namespace), "The database can't be restored")
+            if not self._is_done():
+                said = self._run(kubectl.logs(f"job/{JOB}", namespace, 3)).last_words
+                raise Refused(
+                    f"The database of jupyterhub {chart} can't be restored ({said}): the hub goes on as it was."
+                )
+        except BaseException:
+            with undisturbed():  # never two that write, and never a hub that stays stopped
+                self._run(kubectl.delete_job(JOB, namespace))
+                self._run(kubectl.scale(name, namespace, 1))
+            raise
         self._run(kubectl.delete_job(JOB, namespace))
 
     def _is_done(self) -> bool:
@@ -95,11 +108,19 @@ class Database:
     def _selector(self) -> str:
         return f"component=hub,release={self.release.name}"
 
-    def _hub(self) -> str:
+    def live_version(self) -> str:
+        """The jupyterhub chart's version that the hub on the cluster is of; "" if there is none."""
+        found = [item for item in self.release.live("deployments") if self._is_hub(item)]
+        return _version(found)
+
+    def _is_hub(self, item: Object) -> bool:
         wanted = dict(pair.split("=") for pair in self._selector.split(","))
+        return wanted.items() <= (item["metadata"].get("labels") or {}).items()
+
+    def _hub(self) -> Object:
         for item in self.release.live("deployments"):
-            if wanted.items() <= (item["metadata"].get("labels") or {}).items():
-                return str(item["metadata"]["name"])
+            if self._is_hub(item):
+                return item
         raise Refused(f"There is no Deployment with {self._selector}: look whether this is the hub's namespace.")
 
     def _must(self, line: list[str], trouble: str) -> None:
@@ -133,10 +154,17 @@ def _job(spec: Mapping[str, Any], current: int, leaving: str, chart: str) -> dic
             "command": ["python3", "-c", SCRIPT.read_text(), source, target],
         }
 
+    if not any(mount["mountPath"] == FOLDER for mount in hub.get("volumeMounts") or []):
+        raise Refused(f"The hub has no volume at {FOLDER}, so that its database can't be put back: do it by hand.")
     aside = container("keep", base, f"{base}.r{current}-{leaving}")
+    aside["command"].append(KEEP)
     back = container("restore", f"{base}.r*-{chart}", base)
     volumes = [volume for volume in spec.get("volumes") or [] if volume["name"] == back["volumeMounts"][0]["name"]]
-    place = {key: spec[key] for key in ("nodeSelector", "tolerations", "affinity", "securityContext") if key in spec}
+    place = {
+        key: spec[key]
+        for key in ("nodeSelector", "tolerations", "affinity", "securityContext", "imagePullSecrets")
+        if key in spec
+    }
     pod = {**place, "restartPolicy": "Never", "volumes": volumes, "initContainers": [aside], "containers": [back]}
     return {
         "apiVersion": "batch/v1",

@@ -18,9 +18,8 @@ from tasks.hub.smoke import SmokeTest, token_of
 from tasks.hub.verify import Verification
 from tasks.hub.work import Work, interruptible
 from tasks.plan import release
-from tasks.plan.crds import servable
 from tasks.plan.hubstate import at
-from tasks.plan.manifest import Key, Object
+from tasks.plan.manifest import Change, Key, Object
 from tasks.plan.release import Revision
 from tasks.screen import Screen
 from tasks.tools import hubploy
@@ -64,16 +63,20 @@ class Deploy:
 
     def _carry_out(self) -> None:
         hub = self.hub
-        revisions = Repair(hub, self.work).mend()
+        revisions = Repair(hub, self.work, hub.chart.version_of("jupyterhub")).mend()
         difference = hub.release.difference(hub.values, revisions)
         show.difference(hub, difference)
-        self._apply_crds()
-        if difference.nothing:
+        if difference.nothing and not difference.crds:
             self._verify()
             return
         begun = hub.seams.clock.now()
         with recorded(hub, "deploy"):
             self._copy_database(revisions)
+            if difference.crds:
+                self._apply_crds(difference.crds)
+            if difference.nothing:
+                self._verify()
+                return
             with self.work.step("deploy", " ".join(self.command())):
                 self._upgrade(revisions[-1].number if revisions else 0)
             self._verify()
@@ -94,27 +97,19 @@ class Deploy:
         last = hub.release.history()[-1]
         hub.screen.says(f"{hub.release.name} is at revision {last.number}.", "bold green")
 
-    def _apply_crds(self) -> None:
-        """helm installs CRDs once and never looks at them again."""
+    def _apply_crds(self, outdated: Sequence[Change]) -> None:
+        """By the API server, over whatever anybody else has set: half a definition is worse than either."""
         hub = self.hub
-        served, gone = servable([crd for chart in hub.chart.inside() for crd in chart.crds], hub.release.apis)
-        for name in gone:
-            hub.screen.says(
-                f"! {name} is in a form that Kubernetes gave up at 1.22: the cluster's own is kept", "yellow"
+        names = {change.key[2] for change in outdated}
+        with self.work.step("crds", f"kubectl apply --server-side {' '.join(sorted(names))}"):
+            file = hub.release.keep(
+                [crd for crd in hub.release.crds() if crd["metadata"]["name"] in names], "crds.json"
             )
-        if not served:
-            return
-        changes = hub.release.compare(served, "crds.json")
-        if not changes:
-            return
-        hub.screen.says(f"crds: not as the charts have them: {', '.join(change.key[2] for change in changes)}", "bold")
-        names = {change.key[2] for change in changes}
-        file = hub.release.keep([crd for crd in served if crd["metadata"]["name"] in names], "crds.json")
-        ran = hub.seams.run(hub.way.kubectl.apply_server_side(file), changes=True, limit=LIMIT, watch=self.work)
-        if left := hub.release.compare(served, "crds.json"):
-            raise Refused(
-                f"CRDs could not be brought up to date ({ran.last_words}), {left[0].key[2]} among them: apply them by hand."
-            )
+            ran = hub.seams.run(hub.way.kubectl.apply_server_side(file), changes=True, limit=LIMIT, watch=self.work)
+            if left := hub.release.outdated_crds():
+                raise Refused(
+                    f"CRDs could not be brought up to date ({ran.last_words}), {left[0].key[2]} among them: apply them by hand."
+                )
 
     def _copy_database(self, revisions: Sequence[Revision]) -> None:
         """Before JupyterHub becomes another version, and with it perhaps the form of its database."""
@@ -122,7 +117,7 @@ class Deploy:
         if base is None:
             return
         old = database.version(hub.release.objects(base))
-        new = next((chart.version for chart in hub.chart.named("jupyterhub")), "")
+        new = hub.chart.version_of("jupyterhub")
         if not old or old == new:
             return
         if not database.is_file(hub.hub_values):
@@ -162,7 +157,7 @@ class Deploy:
         )
 
     def _description(self) -> str:
-        return f"{self.hub.who} deployed {self.hub.commit}"
+        return f"{self.hub.who} deployed {self.hub.commit}{'+changes' if self.hub.uncommitted else ''}"
 
     def _smoke_test(self, address: str) -> SmokeTest:
         hub = self.hub

@@ -13,6 +13,15 @@ from tasks.seams import Folder
 FOLDER = "deployments"
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """As helm reads YAML: a date is a text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        sign: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+        for sign, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def names(folder: Folder) -> list[str]:
     return [name for name in folder.names(FOLDER) if folder.read(f"{FOLDER}/{name}/hubploy.yaml") is not None]
 
@@ -60,7 +69,7 @@ def document(folder: Folder, file: str) -> Any:
 
 def load(content: bytes, file: str) -> Any:
     try:
-        found = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        found = yaml.load(content, _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

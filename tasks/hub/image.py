@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -58,7 +59,7 @@ def _opened(c: Context, name: str, push: bool, screen: Screen) -> Iterator[Image
         seams = placed(outside, where)
         known = registry(seams, boto, chosen, private) if asked or access.provider != "aws" else None
         # git with the person's own home: what they have told it to ignore everywhere stands there.
-        history = placed(outside, Place(str(root), where.private, {"GIT_TERMINAL_PROMPT": "0"}))
+        history = placed(outside, Place(str(root), where.private, {**os.environ, "GIT_TERMINAL_PROMPT": "0"}))
         yield Images(Building(seams, where, private, boto, chosen, screen), history, known, push)
 
 

@@ -36,6 +36,7 @@ from tasks.session import load_credentials, setting
 from tasks.tools import git, helm
 
 OLDEST_HELM = (3, 13, 0)  # the first whose `template` asks the cluster for what templates look up
+TOO_NEW_HELM = (4, 0, 0)  # its words and its options are others
 
 
 @dataclass
@@ -69,6 +70,13 @@ class Hub:
     @cached_property
     def commit(self) -> str:
         return self.seams.run(git.head(), limit=READ_LIMIT).stdout.strip() or "unknown"
+
+    @cached_property
+    def uncommitted(self) -> bool:
+        """Whether what is deployed is not what the commit has."""
+        folders = (self.chart.folder, self.deployment.folder("config"), self.deployment.folder("secrets"))
+        told = (self.seams.run(git.status(folder), limit=READ_LIMIT).stdout for folder in folders)
+        return any(git.parse_status(text)[0] for text in told)
 
     @property
     def dry(self) -> bool:
@@ -106,8 +114,10 @@ def opened(c: Context, deployment: str, environment: str, screen: Screen, images
             if images_needed:
                 raise Refused(lacking)
             screen.says(f"! {lacking}", "yellow")
-        way = reach(seams, boto, private, chosen, who)
+        way = reach(seams, boto, private, chosen, who, str(c.config.kubernetes.server or ""))
         release = Release(way, chart, chosen.release(environment), str(c.config.deploy.namespace))
+        if deployed := release.deployed(release.history()):
+            found = found.after(deployed.values)
         yield Hub(c.config, screen, seams, where, private, chosen, environment, chart, tags, way, found, release)
 
 
@@ -145,8 +155,11 @@ def refuse_missing_helm(seams: Seams) -> None:
     version = re.match(r"v(\d+)\.(\d+)\.(\d+)", ran.stdout)
     if ran.exit != 0 or not version:
         raise Refused(explain_helm(ran))
-    if tuple(map(int, version.groups())) < OLDEST_HELM:
-        raise Refused(f"helm {ran.stdout.strip()} is too old: install {'.'.join(map(str, OLDEST_HELM))} or later.")
+    if not OLDEST_HELM <= tuple(map(int, version.groups())) < TOO_NEW_HELM:
+        oldest = ".".join(map(str, OLDEST_HELM))
+        raise Refused(
+            f"helm {ran.stdout.strip()} is not one that this is made for: install {oldest} or a later helm 3."
+        )
 
 
 def _refuse_missing_programs(seams: Seams, where: Place) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,11 +45,11 @@ def recorded(hub: Hub, what: str) -> Iterator[None]:
 def describe(hub: Hub, number: int, begun: float) -> None:
     """The revision's description gets what only its end can tell: how long it took. helm has no command for that."""
     kubectl, namespace = hub.way.kubectl, hub.release.namespace
-    text = hub.way.ask(kubectl.get(f"secret/{hub.release.record(number)}", namespace)).stdout
+    text = hub.seams.run(kubectl.get(f"secret/{hub.release.record(number)}", namespace), limit=LIMIT).stdout
     took = duration(hub.seams.clock.now() - begun)
     try:
         document = helm.redescribed(json.loads(text), lambda before: f"{before} in {took}")
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OSError, zlib.error) as error:
         hub.screen.says(f"! the time it took can't be written into the release ({error})", "yellow")
         return
     file = hub.private / "record.json"

@@ -14,7 +14,7 @@ from tasks.hub.chart import Chart
 from tasks.hub.values import Values, line_of
 from tasks.observe import explain_kubectl
 from tasks.plan import manifest, release, valuesdiff
-from tasks.plan.crds import serves
+from tasks.plan.crds import servable, serves
 from tasks.plan.manifest import Change, Key, Object
 from tasks.plan.release import Revision
 from tasks.seams import Ran
@@ -27,15 +27,19 @@ RENDER_LIMIT = 120.0  # seconds
 @dataclass(frozen=True)
 class Difference:
     """What a deploy would change. changes: object by object. values: lines that tell which values differ. drift: objects
-    that somebody has changed by hand, and that the deploy puts right. first: there is no release yet."""
+    that somebody has changed by hand, and that the deploy puts right. first: there is no release yet. crds: those that are not as the charts have
+    them. old_crds: names of those in a form that the cluster does not take."""
 
     changes: tuple[Change, ...]
     values: tuple[str, ...] = ()
     drift: tuple[Change, ...] = ()
     first: bool = False
+    crds: tuple[Change, ...] = ()
+    old_crds: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
+        """For helm: CRDs are brought up to date without it."""
         return not (self.changes or self.values or self.drift or self.first)
 
 
@@ -109,14 +113,19 @@ class Release:
 
     def _capable(self) -> tuple[str, list[str]]:
         """The cluster's version, and what it serves together with what the chart's own CRDs will."""
+        version, served = self._served()
+        own = {api for chart in self.chart.inside() for crd in chart.crds for api in serves(crd)}
+        return version, sorted({*served, *own})
+
+    def _served(self) -> tuple[str, list[str]]:
+        """The cluster's version, and what it serves as it is: no chart is needed to know that."""
         if not self._capabilities:
             kubectl = self.way.kubectl
             version = json.loads(self.way.ask(kubectl.server_version()).stdout)["serverVersion"]["gitVersion"]
             apis = set(self.way.ask(kubectl.api_versions()).stdout.split())
-            for line in self.way.ask(kubectl.api_resources()).stdout.splitlines():
+            # Not refused if it fails: one aggregated API that is out of order would be enough for that.
+            for line in self._run(kubectl.api_resources()).stdout.splitlines():
                 apis.add("/".join((line.split()[-3], line.split()[-1])))
-            for chart in self.chart.inside():
-                apis |= {api for crd in chart.crds for api in serves(crd)}
             self._capabilities += [version, sorted(apis)]
         return self._capabilities[0], self._capabilities[1]
 
@@ -124,21 +133,43 @@ class Release:
         """Against the last good revision. What differs at each rendering is taken out first, if anything differs."""
         before, after = self.deployed(revisions), self.rendered(values)
         if before is None:
-            return Difference(tuple(manifest.changes({}, after)), first=True)
+            return Difference(
+                tuple(manifest.changes({}, after)), first=True, crds=self.outdated_crds(), old_crds=self.old_crds()
+            )
         old = manifest.objects(before.manifest, self.namespace)
         found = manifest.changes(old, after)
         if found:
             random = manifest.random_places(after, self.rendered(values))
             found = manifest.changes(manifest.settled(old, random), manifest.settled(after, random))
         told = valuesdiff.differences(before.values, values.document, values.secret)
-        return Difference(tuple(found), tuple(told), tuple(self.drift(old)))
+        return Difference(
+            tuple(found), tuple(told), tuple(self.drift(old)), False, self.outdated_crds(), self.old_crds()
+        )
+
+    def crds(self) -> list[Object]:
+        """The charts' CRDs that the cluster takes."""
+        return [dict(crd) for crd in self._servable()[0]]
+
+    def old_crds(self) -> tuple[str, ...]:
+        """The names of those whose form the cluster does not take any more."""
+        return tuple(self._servable()[1])
+
+    def _servable(self) -> tuple[list[Mapping[str, Any]], list[str]]:
+        return servable([crd for chart in self.chart.inside() for crd in chart.crds], self.apis)
+
+    def outdated_crds(self) -> tuple[Change, ...]:
+        """helm installs CRDs once and never looks at them again."""
+        served = self.crds()
+        return tuple(self.compare(served, "crds.json")) if served else ()
 
     def drift(self, old: Mapping[Key, Object]) -> list[Change]:
         """Where the cluster's objects are not as the last good revision has them: changed by hand, or gone.
 
-        What was added to them, and no revision ever named, is not seen: neither would a deploy take it away.
+        What was added to them, and no revision ever named, is not seen: neither would a deploy take it away. Nor is
+        what the cluster does not serve any more in the form that the revision has.
         """
-        lasting = [item for item in old.values() if not manifest.is_hook(item)]
+        _, served = self._served()
+        lasting = [item for item in old.values() if not manifest.is_hook(item) and item.get("apiVersion") in served]
         return self.compare(lasting, "deployed.json") if lasting else []
 
     def compare(self, items: Sequence[Mapping[str, Any]], name: str) -> list[Change]:
@@ -146,7 +177,7 @@ class Release:
         file = self.keep(items, name)
         for server_side in (True, False):
             ran = self._run(self.way.kubectl.diff(file, self.namespace, server_side))
-            if ran.exit == 0 or (ran.exit == 1 and ran.stdout):
+            if ran.exit == 0 or (ran.exit == 1 and "diff -u -N " in ran.stdout):
                 return parse_diff(ran.stdout, self.namespace)
         raise Refused(explain_kubectl(ran))
 
@@ -175,7 +206,8 @@ def explain_helm(ran: Ran) -> str:
     if ran.exit == -9:
         return "helm did not end in time: look at the cluster, and start again."
     if any(
-        sign in ran.stderr for sign in ("Unauthorized", "orbidden", "refused", "no such host", "timeout", "unreachable")
+        sign in ran.stderr
+        for sign in ("Unauthorized", "is forbidden: User", "refused", "no such host", "timeout", "unreachable")
     ):
         return explain_kubectl(ran)
     reasons = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]  # advice may come after it

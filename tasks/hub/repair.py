@@ -22,10 +22,12 @@ LIMIT = 3600.0  # seconds: helm ends by itself long before
 
 @dataclass(frozen=True)
 class Repair:
-    """Of one hub's release. watch: told of everything that takes long."""
+    """Of one hub's release. watch: told of everything that takes long. then: the jupyterhub chart's version that comes
+    after the repair; None where the database was put back already."""
 
     hub: Hub
     watch: Watch
+    then: str | None
 
     def mend(self) -> list[Revision]:
         """Until nothing is left to mend; each repair is planned from what is there after the last. The history then."""
@@ -49,15 +51,18 @@ class Repair:
         return self._forget(todo) if isinstance(todo, Forget) else self._call_failed(todo)
 
     def _go_back(self, todo: GoBack) -> Ran:
-        """Across a change of JupyterHub the database goes back too: an older hub does not start with a newer one."""
+        """An older hub does not start with a database that a newer one has migrated: where the newer one comes again
+        right after, nobody waits for the older; else it is a person who decides about the database."""
         hub = self.hub
-        old, new = (database.version(hub.release.objects(revision)) for revision in (todo.to, todo.bad))
-        if old and new and old != new and database.is_file(hub.hub_values):
-            try:
-                Database(hub.release, self.watch).restore(old, todo.bad.number, new)
-            except Refused as refused:
-                hub.screen.says(f"  hub-db stays as it is: {refused.message}", "yellow")
-        return self.roll_back(todo.to, todo.wait)
+        old = database.version(hub.release.objects(todo.to))
+        live = Database(hub.release, self.watch).live_version() if database.is_file(hub.hub_values) else ""
+        migrated = bool(old and live) and live != old and self.then is not None
+        if migrated and self.then != live:
+            raise Refused(
+                f"Revision {todo.bad.number} brought jupyterhub {live}, which may have migrated hub-db, so that {self.then} would not start: "
+                f"`invoke rollback --to {todo.to.number} --restore-database` puts back the copy from before."
+            )
+        return self.roll_back(todo.to, todo.wait and not migrated)
 
     def roll_back(self, to: Revision, wait: bool = True) -> Ran:
         hub = self.hub

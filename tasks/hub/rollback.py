@@ -28,20 +28,26 @@ def rollback(
     """The whole task. to: a revision's number, or "" for the good one before the present one."""
     if to and not (to.isascii() and to.isdecimal()):
         raise Refused(f"--to {to!r} is no revision's number: `helm history` lists them.")
-    with interruptible(screen), opened(c, deployment, environment, screen) as hub:
+    with interruptible(screen), opened(c, deployment, environment, screen, images_needed=False) as hub:
         revisions = hub.release.history()
         target = release.target(revisions, int(to) if to else None)
         if isinstance(target, str):
             raise Refused(f"{hub.release.name}: {target}.")
         _show(hub, revisions, target)
-        _refuse_across_migration(hub, revisions, target, restore_database)
+        work = Work(hub)
+        crossed = _crossed(hub, work, target)
+        _refuse_across_migration(target, crossed, restore_database)
         if hub.dry:
             return
         if not (yes or screen.confirms(f"Go back to revision {target.number}?")):
             raise Refused("Nothing was changed.")
-        work = Work(hub)
-        with work.locked(), recorded(hub, "rollback"):
-            _go_back(hub, work, target, restore_database)
+        with work.locked():
+            if hub.release.history() != revisions:
+                raise Refused(
+                    "Somebody else has changed the release meanwhile: start again, and look at what is shown."
+                )
+            with recorded(hub, "rollback"):
+                _go_back(hub, work, target, crossed)
 
 
 def _show(hub: Hub, revisions: Sequence[Revision], target: Revision) -> None:
@@ -57,28 +63,30 @@ def _show(hub: Hub, revisions: Sequence[Revision], target: Revision) -> None:
     show.difference(hub, Difference(tuple(changes), tuple(told)))
 
 
-def _refuse_across_migration(hub: Hub, revisions: Sequence[Revision], target: Revision, restore: bool) -> None:
+def _crossed(hub: Hub, work: Work, target: Revision) -> tuple[str, str] | None:
+    """The jupyterhub chart's versions, of the hub that runs and of the target, where they differ."""
+    here, there = Database(hub.release, work).live_version(), database.version(hub.release.objects(target))
+    return (here, there) if here and there and here != there and database.is_file(hub.hub_values) else None
+
+
+def _refuse_across_migration(target: Revision, crossed: tuple[str, str] | None, restore: bool) -> None:
     """An older JupyterHub does not start with a database that a newer one has migrated."""
-    here, there = _versions(hub, revisions, target)
-    if here != there and there and not restore:
+    if crossed and not restore:
+        here, there = crossed
         raise Refused(
             f"Revision {target.number} has jupyterhub {there}, the present one {here}, which may have migrated hub-db: "
             "add --restore-database to put its copy back; what happened on the hub since is lost."
         )
 
 
-def _versions(hub: Hub, revisions: Sequence[Revision], target: Revision) -> tuple[str, str]:
-    return database.version(hub.release.objects(revisions[-1])), database.version(hub.release.objects(target))
-
-
-def _go_back(hub: Hub, work: Work, target: Revision, restore: bool) -> None:
+def _go_back(hub: Hub, work: Work, target: Revision, crossed: tuple[str, str] | None) -> None:
     """helm is asked after the database is; what counts is the revision that is there then."""
-    repair = Repair(hub, work)
-    revisions = repair.mend()
-    here, there = _versions(hub, revisions, target)
-    if restore and here != there:
+    if crossed:
+        here, there = crossed
         with work.step("database", f"putting back the copy of hub-db that jupyterhub {there} left"):
-            Database(hub.release, work).restore(there, revisions[-1].number, here)
+            Database(hub.release, work).restore(there, hub.release.history()[-1].number, here)
+    repair = Repair(hub, work, None)
+    revisions = repair.mend()
     with work.step("rollback", f"helm rollback {hub.release.name} {target.number}"):
         ran = repair.roll_back(target)
         last = hub.release.history()[-1]

@@ -30,6 +30,8 @@ def heading(hub: Hub, revisions: Sequence[Revision]) -> None:
     )
     for name, tag in hub.tags.items():
         screen.says(f"  image {name}:{tag}")
+    if hub.uncommitted and not hub.settings.rehearsal.line:
+        screen.says("! the chart or this deployment's files have changes that no commit has", "yellow")
     last = revisions[-1] if revisions else None
     screen.says(f"  revision {last.number}, {last.status} ({last.description})" if last else "  no release yet")
 
@@ -63,6 +65,13 @@ def difference(hub: Hub, found: Difference) -> None:
 def objects(screen: Screen, redacted: Redactor, name: str, found: Difference) -> None:
     """Object by object; the same as Markdown, headed by the name, where CI has a summary for it."""
     screen.says(f"diff: {summary(found)}", "bold")
+    for old in found.old_crds:
+        screen.says(f"! {old} is in a form that Kubernetes gave up at 1.22: the cluster's own is kept", "yellow")
+    for change in found.crds:
+        screen.says(
+            f"{SIGNS['added' if change.what == 'removed' else 'changed']} {change.name} (by the API server, before helm)",
+            "yellow",
+        )
     for line in found.values:
         screen.says(redacted(f"  {line}"))
     for change in found.changes:
@@ -75,11 +84,12 @@ def objects(screen: Screen, redacted: Redactor, name: str, found: Difference) ->
 
 
 def summary(found: Difference) -> str:
-    if found.nothing:
+    if found.nothing and not found.crds:
         return "nothing to change"
     counts = {what: sum(change.what == what for change in found.changes) for what in SIGNS}
     parts = [f"{number} {what}" for what, number in counts.items() if number]
     parts += [f"{len(found.drift)} changed by hand"] if found.drift else []
+    parts += [f"{len(found.crds)} CRDs not as the charts have them"] if found.crds else []
     return ", ".join(parts) or "the same objects from other values"
 
 

@@ -104,7 +104,7 @@ class SmokeTest:
 
     def _remove_user(self) -> None:
         """With all that it has."""
-        if self._hub("GET", f"users/{USER}", (200, 404), "does not answer").status == 404:
+        if self._hub("GET", f"users/{USER}", (200, 404), "tells nothing of users").status == 404:
             return
         if self.gateway:
             self._clean(lambda: self._end_clusters(self._user_token()))

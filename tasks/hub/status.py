@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,8 @@ def hubs(session: Session, kubectl: Kubectl) -> list[HubState]:
 def _hubs(session: Session, kubectl: Kubectl, private: Path) -> Iterator[HubState]:
     root = Path(session.settings.root)
     # The person's own home: kubectl and sops find their credentials there. What commands print is private all the same.
-    where = Place(str(root), str(private), {"TMPDIR": str(private)})
+    mine = {name: text for name, text in os.environ.items() if not name.startswith(("HELM_", "KUBECTL_"))}
+    where = Place(str(root), str(private), {**mine, "TMPDIR": str(private)})
     seams = placed(replace(session.seams, folder=DiskFolder(root, seen_from=root)), where)
     chart = Chart(seams, str(session.settings.deploy.chart))
     for name in names(seams.folder):

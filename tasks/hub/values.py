@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tasks.hub.deployment import document, load
 from tasks.hub.secrets import example_of
 from tasks.observe import READ_LIMIT
 from tasks.plan.deployment import Deployment
-from tasks.plan.manifest import merged, nested
+from tasks.plan.manifest import merged, nested, overlap
 from tasks.plan.redact import Redactor
 from tasks.seams import Ran, Seams
 from tasks.tools import helm, sops
@@ -32,10 +32,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Values:
-    """sources: in helm's order. strings: values path → text, which win over every file."""
+    """sources: in helm's order. strings: values path → text, which win over every file.
+    earlier: what earlier revisions had for secrets."""
 
     sources: tuple[Source, ...]
     strings: Mapping[str, str]
+    earlier: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def options(self) -> list[str]:
@@ -55,7 +57,11 @@ class Values:
 
     @cached_property
     def redacted(self) -> Redactor:
-        return Redactor.of(*(source.document for source in self.sources if source.secret))
+        return Redactor.of(*(source.document for source in self.sources if source.secret), *self.earlier)
+
+    def after(self, deployed: Mapping[str, Any]) -> Values:
+        """With what an earlier revision had where the secrets are now: a secret that was changed is still one."""
+        return replace(self, earlier=(*self.earlier, overlap(deployed, self.secret)))
 
 
 def read(seams: Seams, deployment: Deployment, environment: str, tags: Mapping[str, str], private: Path) -> Values:

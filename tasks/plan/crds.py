@@ -7,8 +7,6 @@ from typing import Any
 
 Object = Mapping[str, Any]
 
-CURRENT = "apiextensions.k8s.io/v1"  # v1beta1 is gone since Kubernetes 1.22
-
 
 def servable(crds: Sequence[Object], apis: Sequence[str]) -> tuple[list[Object], list[str]]:
     """Those whose form the cluster takes, and the names of the others. apis: group/version, that the cluster serves."""

@@ -144,6 +144,13 @@ def merged(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return result
 
 
+def overlap(document: Any, pattern: Any) -> Any:
+    """What of a document stands at the places that the pattern has."""
+    if not isinstance(document, Mapping) or not isinstance(pattern, Mapping):
+        return document
+    return {key: overlap(document[key], pattern[key]) for key in pattern if key in document}
+
+
 def nested(path: str, value: str) -> dict[str, Any]:
     """`a.b.c` and a value as a values file would say it."""
     for key in reversed(path.split(".")):

@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tasks.plan.redact import SHORTEST
+
 Path = tuple[str, ...]
 
 
@@ -39,7 +41,7 @@ def _told(path: Path, old: Any, new: Any, secret: Any) -> Iterator[str]:
     elif old is _NOTHING:
         yield f"{name}: {_text(new)}"
     else:
-        yield f"{name}: {_text(old)} → {_text(new)}"
+        yield f"{name}: {_before(old)}{_text(new)}"
 
 
 def _names(secret: Any, path: Path) -> bool:
@@ -49,6 +51,12 @@ def _names(secret: Any, path: Path) -> bool:
             return False
         secret = secret[key]
     return True
+
+
+def _before(old: Any) -> str:
+    """Not what may have been a secret until now: a longer text, or all that stood below this place."""
+    told = isinstance(old, (bool, int, float)) or old is None or (isinstance(old, str) and len(old) < SHORTEST)
+    return f"{_text(old)} → " if told else "now "
 
 
 def _text(value: Any) -> str:

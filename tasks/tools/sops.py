@@ -14,10 +14,6 @@ def encrypt(file: str, named: str) -> list[str]:
     return ["sops", "--encrypt", "--in-place", "--filename-override", named, file]
 
 
-def version() -> list[str]:
-    return ["sops", "--version", "--disable-version-check"]
-
-
 def encrypted(document: object) -> bool:
     """As hubploy tells: by the key that sops adds."""
     return isinstance(document, Mapping) and "sops" in document

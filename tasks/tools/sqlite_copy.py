@@ -62,4 +62,5 @@ if __name__ == "__main__":
     wanted = sorted(glob.glob(sys.argv[1]), key=revision)
     if not wanted:
         sys.exit(f"there is no {sys.argv[1]}")
-    copy(wanted[-1], sys.argv[2])
+    if sys.argv[3:] != ["keep"] or not os.path.exists(sys.argv[2]):
+        copy(wanted[-1], sys.argv[2])
