@@ -82,11 +82,13 @@ class Boto:
 
     def kubernetes_token(self, cluster: str) -> str:
         """What `aws eks get-token` prints, in a thousandth of the time: a signed question of who we are, good for 15 min.
+        Raises AwsError where credentials that renew themselves can't be renewed.
 
         The form is that of aws-iam-authenticator, README, "API Authorization from Outside a Cluster".
         """
         from base64 import urlsafe_b64encode
 
+        from botocore.exceptions import BotoCoreError
         from botocore.signers import RequestSigner
 
         client = self._client("sts")
@@ -105,7 +107,10 @@ class Boto:
             "headers": {"x-k8s-aws-id": cluster},
             "context": {},
         }
-        url = signer.generate_presigned_url(question, region_name=self.region, expires_in=60, operation_name="")
+        try:
+            url = signer.generate_presigned_url(question, region_name=self.region, expires_in=60, operation_name="")
+        except BotoCoreError as error:
+            raise AwsError(type(error).__name__, str(error)) from None
         return "k8s-aws-v1." + urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
     def _session(self) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,36 +18,17 @@ from tasks.hub.deployment import load
 from tasks.observe import READ_LIMIT, explain, explain_kubectl
 from tasks.parts import cache
 from tasks.plan.deployment import Access, Deployment
-from tasks.seams import AwsError, Place, Ran, Run, Seams, Watch
+from tasks.seams import AwsError, Place, Ran, Seams
 from tasks.tools import sops
 from tasks.tools.helm import Helm
 from tasks.tools.kubectl import Kubectl
 
-TOKEN_SECONDS = 10 * 60  # a token is good for 15 minutes
+TOKEN_SECONDS, SPARE_SECONDS = 10 * 60, 4 * 60  # a token is good for 15 minutes
 CONTEXT = "deploy"
 # Variables of a person's own that lead programs elsewhere, and those of them that lead to the same AWS for everybody.
 STRANGE = ("AWS_", "KUBE", "HELM_")
 WELCOME = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_USE_")
 NOTHING: Mapping[str, str] = {}
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A Run that runs everything in one place."""
-
-    run: Run
-    place: Place
-
-    def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        changes: bool = False,
-        limit: float | None = None,
-        watch: Watch | None = None,
-        place: Place | None = None,
-    ) -> Ran:
-        return self.run(argv, changes=changes, limit=limit, watch=watch, place=place or self.place)
 
 
 @dataclass
@@ -68,9 +50,16 @@ class Way:
     def keep_fresh(self) -> None:
         """Called in pauses: kubectl and helm read the token from a file each time."""
         now = self.seams.clock.now()
-        if self.aws and now > self.token_until:
-            write_private(self.private / "token", self.aws.kubernetes_token(self.access.name))
-            self.token_until = now + TOKEN_SECONDS
+        if not self.aws or now < self.token_until:
+            return
+        try:
+            token = self.aws.kubernetes_token(self.access.name)
+        except AwsError as error:
+            if now > self.token_until + SPARE_SECONDS:
+                raise Refused(explain(error, self.access)) from None
+            return  # the old one is good for a while
+        write_private(self.private / "token", token)
+        self.token_until = now + TOKEN_SECONDS
 
     def ask(self, argv: list[str], limit: float = READ_LIMIT) -> Ran:
         """A question to the API server. Refused if no answer comes."""
@@ -226,7 +215,8 @@ def _by_file(seams: Seams, private: Path, deployment: Deployment, who: Identity)
 
 
 def placed(seams: Seams, where: Place) -> Seams:
-    return replace(seams, run=Placed(seams.run, where))
+    """Everything runs in that place, unless a command names another."""
+    return replace(seams, run=partial(seams.run, place=where))
 
 
 def write_private(file: Path, text: str) -> None:

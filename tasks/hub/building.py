@@ -19,7 +19,7 @@ from tasks.screen import Screen, duration
 from tasks.seams import Clock, Place, Ran, Seams
 from tasks.tools import docker, git, hubploy
 
-BUILD_LIMIT = 6 * 3600.0  # seconds
+BUILD_LIMIT = 2 * 3600.0  # seconds
 SOCKET = "unix:///var/run/docker.sock"  # where Docker's library looks if DOCKER_HOST is not set
 
 

@@ -133,10 +133,11 @@ class Deploy:
     def command(self) -> list[str]:
         hub = self.hub
         settings = hub.settings.deploy
+        namespace, chart, timeout = hub.release.namespace, hub.chart.folder, str(settings.timeout or "")
         if settings["with"] == "hubploy":
-            return hubploy.deploy(hub.deployment.name, hub.release.namespace, hub.chart.folder, hub.environment)
-        line = hub.way.helm(hub.release.namespace)
-        return line.upgrade(hub.release.name, f"./{hub.chart.folder}", hub.values.options, self._description())
+            return hubploy.deploy(hub.deployment.name, namespace, chart, hub.environment, timeout)
+        line = hub.way.helm(namespace)
+        return line.upgrade(hub.release.name, f"./{chart}", hub.values.options, self._description(), timeout)
 
     def _upgrade(self, before: int) -> None:
         """before: the last revision's number. What counts is whether there is a good one after it."""

@@ -120,7 +120,7 @@ class SmokeTest:
         answer = self._ask(f"{self.address}hub/api/{path}", method, {"Authorization": f"token {self.token}"}, body)
         if answer.status not in wanted:
             hint = (
-                ": give the service's role the scopes admin:users, admin:servers and tokens"
+                ": give the service `admin: true`, or since JupyterHub 2 a role with the scopes admin:users, admin:servers and tokens"
                 if answer.status == 403
                 else ""
             )
@@ -165,6 +165,6 @@ def token_of(values: Any, service: str) -> str:
     if not found:
         raise Refused(
             f"--smoke-test needs a service {service!r} of the hub, and the values have no hub.services.{service}.apiToken: "
-            "add it to the secrets, with a role that has the scopes admin:users, admin:servers and tokens."
+            "add it to the secrets, and `admin: true` to the service (since JupyterHub 2 a role with the scopes admin:users, admin:servers and tokens)."
         )
     return str(found)

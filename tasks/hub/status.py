@@ -55,8 +55,11 @@ def _hubs(session: Session, kubectl: Kubectl, private: Path) -> Iterator[HubStat
         way = Way(seams, private, deployment.cluster, session.identity, "", kubectl, None)
         for environment in environments(session, deployment):
             release = Release(way, chart, deployment.release(environment), str(session.settings.deploy.namespace))
-            if revisions := release.history():
-                yield _state(release, deployment, environment, revisions, private)
+            try:
+                if revisions := release.history():
+                    yield _state(release, deployment, environment, revisions, private)
+            except Refused as refused:  # the rest of the status is worth seeing all the same
+                session.screen.says(f"! {release.name}: {refused.message}", "yellow")
 
 
 def _state(

@@ -53,15 +53,17 @@ class Helm:
             "template", release, chart, "--is-upgrade", "--dry-run=server", "--skip-tests", *capabilities, *values
         )
 
-    def upgrade(self, release: str, chart: str, values: Sequence[str], description: str) -> list[str]:
-        """As hubploy has it, in its order."""
+    def upgrade(self, release: str, chart: str, values: Sequence[str], description: str, timeout: str) -> list[str]:
+        """As hubploy has it, in its order; hubploy makes a missing namespace by itself. timeout: "" for helm's own."""
         return self.line(
             "upgrade",
             "--wait",
             "--install",
             release,
             chart,
+            *([f"--timeout={timeout}"] if timeout else []),
             "--cleanup-on-fail",
+            "--create-namespace",
             *values,
             f"--description={description}",
         )

@@ -23,9 +23,13 @@ TRACEBACK = "Traceback (most recent call last)"
 MOST_LINES = 20  # of a failed step
 
 
-def deploy(deployment: str, namespace: str, chart: str, environment: str) -> list[str]:
-    """As documented. hubploy wants the chart's folder as a path that helm does not take for a repository's chart."""
-    return ["hubploy", "deploy", "--namespace", namespace, "--cleanup-on-fail", deployment, f"./{chart}", environment]
+def deploy(deployment: str, namespace: str, chart: str, environment: str, timeout: str) -> list[str]:
+    """As documented. hubploy wants the chart's folder as a path that helm does not take for a repository's chart.
+
+    timeout: as helm writes it, such as 15m; "" for helm's own.
+    """
+    options = ["--namespace", namespace, "--cleanup-on-fail", *(["--timeout", timeout] if timeout else [])]
+    return ["hubploy", "deploy", *options, deployment, f"./{chart}", environment]
 
 
 def environment(description: str, kubeconfig: str, path: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ def rows(ratio: Ratio) -> Iterator[tuple[str, float, float]]:
 
 
 def bare(hub: Hub) -> Callable[[], object]:
-    line = hubploy.deploy(hub.name, hub.name, "chart", "prod")
+    line = hubploy.deploy(hub.name, hub.name, "chart", "prod", "")
     return lambda: subprocess.run(line, cwd=hub.tree, env=hub.environment, capture_output=True, check=True)
 
 

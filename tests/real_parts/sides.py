@@ -21,7 +21,7 @@ from tasks.practice.cluster import practice_world
 from tasks.practice.door import Door
 from tasks.practice.eksctl import group_state
 from tasks.practice.world import World
-from tasks.seams import Place, Ran, Watch
+from tasks.seams import Place, Ran, Run, Watch
 from tasks.tools.kubectl import Kubectl, Workloads, parse_workloads
 from tests.real_parts.centre import CONFIG, REGION, Programs
 
@@ -40,15 +40,8 @@ class Side(Protocol):
     @property
     def kubectl(self) -> Kubectl: ...
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        changes: bool = False,
-        limit: float | None = None,
-        watch: Watch | None = None,
-        place: Place | None = None,
-    ) -> Ran: ...
+    @property
+    def run(self) -> Run: ...
 
     def begin(self, argv: Sequence[str]) -> Callable[[], Ran]:
         """A drain, which a budget has refused an eviction when this returns. The function waits for its end."""
