@@ -88,8 +88,8 @@ def test_a_deploy_builds_first_and_gets_credentials_last() -> None:
     assert lines(job) == [INSTALL, "invoke parts --only sops", "invoke build-image --push", "invoke deploy"]
     names = [step.get("uses", step.get("run", "")).partition("@")[0] for step in job["steps"]]
     assert names.index("invoke parts --only sops") + 1 == names.index(CREDENTIALS)
-    role, keys = uses(job, CREDENTIALS)
-    assert (role["if"], keys["if"]) == ("vars.AWS_ROLE", "${{ !vars.AWS_ROLE }}")
+    role, keys, renewed = uses(job, CREDENTIALS)
+    assert (role["if"], keys["if"], renewed["if"]) == ("vars.AWS_ROLE", "${{ !vars.AWS_ROLE }}", "vars.AWS_ROLE")
 
 
 @every_workflow

@@ -102,7 +102,7 @@ def test_a_deploy_is_written_down(hub: Hub, grafana: Grafana) -> None:
     hub.deploys("deploy", more=more(hub, grafana))
     commit = hub.git("rev-parse", "--short", "HEAD").strip()
     (said,) = descriptions(hub)
-    assert re.fullmatch(rf"\S+ deployed {commit}\w* in \d+ s", said)
+    assert re.fullmatch(rf"\S+ deployed {commit}\w*(\+changes)? in \d+ s", said)
 
     ((path, authorization, region),) = grafana.asked
     assert (path, authorization) == ("/services/grafana/api/annotations", AUTHORIZATION)

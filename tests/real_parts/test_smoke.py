@@ -106,7 +106,9 @@ def test_a_hub_without_dask(datacentre: Datacentre) -> None:
     leaves_nothing(datacentre)
 
 
-SCOPES = "give the service's role the scopes admin:users, admin:servers and tokens"
+SCOPES = (
+    "give the service `admin: true`, or since JupyterHub 2 a role with the scopes admin:users, admin:servers and tokens"
+)
 
 
 def test_a_token_that_may_not(datacentre: Datacentre) -> None:
