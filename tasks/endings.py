@@ -20,13 +20,18 @@ def end_as_interrupted() -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """While something is given back, nothing more is heard."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *ENDINGS)}
+    """While something is made or given back that must not be left half done. What is heard meanwhile counts after it."""
+    heard: list[int] = []
+    before = {
+        number: signal.signal(number, lambda found, _: heard.append(found)) for number in (signal.SIGINT, *ENDINGS)
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if heard:
+            signal.raise_signal(heard[0])
 
 
 def _terminate(number: int, _frame: object) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tasks.parts import cache
 from tests.rehearsal import ROOT, Rehearsal
@@ -28,6 +30,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     skipped = reporter.stats.get("skipped", []) if reporter else []
     if os.environ.get("CI") and any(NO_DAEMON not in str(report.longrepr) for report in skipped):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+# These see each other's processes and private folders, and share one data centre.
+TOGETHER = ("tests/real_parts/", "tests/test_private.py")
+
+
+class OneAfterTheOther(LoadScopeScheduling):  # type: ignore[misc]
+    """What may not happen side by side is for one worker; all the rest goes to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "together" if nodeid.startswith(TOGETHER) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneAfterTheOther:
+    return OneAfterTheOther(config, log)
 
 
 @pytest.fixture(scope="session")

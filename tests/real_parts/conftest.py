@@ -1,4 +1,4 @@
-"""One data centre for all tests here. They share a worker (xdist_group), so that there are not two at once."""
+"""One data centre for all tests here, which share a worker."""
 
 from __future__ import annotations
 

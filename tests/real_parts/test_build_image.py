@@ -34,8 +34,6 @@ from tests.real_parts.daemon import BROKEN, Daemon, nothing
 from tests.real_parts.images import NOWHERE, Ecr, Local, Repository
 from tests.rehearsal import ROOT
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 ROBOT = base64.b64encode(b"robot:xyzzy").decode()
 HASHED = "robot:$2b$04$rAN.Ce4hQOEiEuumfXhmr.0D3uy69Fx7l.yHimmOFxJ/wPsH5lxOS\n"  # as htpasswd has it
 PASSWORD = f"{PUSHING}-auth-token"  # moto's

@@ -20,8 +20,6 @@ from tests.real_parts.centre import JUPYTERHUBS, SMALL
 from tests.real_parts.hub import Hub
 from tests.real_path.rig import Run, wait_for
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 OLD, NEW = JUPYTERHUBS
 COPY = f"/srv/jupyterhub/jupyterhub.sqlite.r1-{OLD.version}"
 SELECTOR = "--selector=kubernetes.io/os=linux"

@@ -24,8 +24,6 @@ from tests.real_parts import centre
 from tests.real_parts.centre import CLUSTER, OTHER_ROLE, PUSHING, REGION, ROLE, TOKEN, Programs
 from tests.rehearsal import ROOT
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 OBJECTS = """
 apiVersion: apps/v1
 kind: Deployment

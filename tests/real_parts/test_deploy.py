@@ -12,8 +12,6 @@ import yaml
 from tests.real_parts.centre import DEFINITIONS, SMALL
 from tests.real_parts.hub import Hub
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 GREETING = """diff: 1 changed
   small.greeting: "good evening"
 ~ ConfigMap greeting

@@ -13,8 +13,6 @@ import pytest
 from tests.real_parts.hub import Hub
 from tests.real_path.rig import Run
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 APPENDED = "\n\nfrom tasks.dying import dying  # noqa: E402\n\nInvokeRun.__call__ = dying(InvokeRun.__call__)\n"
 
 

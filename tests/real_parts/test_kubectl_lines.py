@@ -15,8 +15,6 @@ from tasks.plan.version import Minor
 from tasks.seams import Ran
 from tests.real_parts.sides import ADDON, LEAVING, SERVER, STAYING, Side, cordoned, pods, workloads
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 LONG = 600  # seconds
 MOVED = {LEAVING: True, STAYING: False}  # what is cordoned after a drain, whatever came of it
 

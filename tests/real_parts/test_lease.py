@@ -18,8 +18,6 @@ from tasks.seams import AwsError, Ran, Seams
 from tests.real_parts.sides import Real, Side
 from tests.test_lock import Person
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 HOLDER, VERSION, TIME = "/spec/holderIdentity", "/metadata/resourceVersion", "/spec/renewTime"
 ANNA, BEN = Person("anna@laptop", 41), Person("ben@desk", 42)
 

@@ -10,8 +10,6 @@ import pytest
 from tasks.loopback.datacentre import Datacentre
 from tests.real_parts.centre import Programs
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 ADDS = "import os, sys; print(sys.argv[1], os.listdir(os.path.dirname(sys.argv[1]))); open(sys.argv[1], 'x')"
 
 

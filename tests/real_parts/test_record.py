@@ -21,8 +21,6 @@ from tasks.loopback.servers import HOST, opener
 from tests.real_parts.centre import GRAFANA, SMALL
 from tests.real_parts.hub import Hub
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 PASSWORD = "correct-horse-battery-staple"
 AUTHORIZATION = f"Basic {b64encode(f'admin:{PASSWORD}'.encode()).decode()}"
 

@@ -17,8 +17,6 @@ from tests.real_parts.forbidding import forbidding
 from tests.real_parts.hub import PUSHER, Hub
 from tests.real_path.rig import wait_for
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 NOBODY = "http://127.0.0.1:9"  # nobody listens there
 
 

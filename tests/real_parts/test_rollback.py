@@ -8,8 +8,6 @@ import pytest
 
 from tests.real_parts.hub import Hub
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 NOWHERE = {"nowhere": "true"}  # a label that no node has
 
 

@@ -16,8 +16,6 @@ from tests.real_parts.hub import Hub
 from tests.real_parts.watcher import Watcher, forms
 from tests.real_path.rig import Run, wait_for
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 PROGRAMS = {"helm", "sops", "kubectl", "hubploy"}
 NOWHERE = {"nowhere": "true"}  # a label that no node has
 PRIVATE = Path("/dev/shm")

@@ -14,7 +14,6 @@ import yaml
 from tests.real_parts.centre import KEY
 from tests.real_parts.hub import Hub
 
-pytestmark = pytest.mark.xdist_group("datacentre")
 EXAMPLE = """# What it holds.
 small:
   token: CHANGE-ME-token # generated: hex 24

@@ -28,8 +28,6 @@ from tests.real_parts.centre import TOKEN
 from tests.real_path.rig import wait_for
 from tests.rehearsal import ROOT
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 RUN = """
 import sys
 from contextlib import closing

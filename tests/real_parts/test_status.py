@@ -7,13 +7,9 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from tests.real_parts.centre import ACCOUNT, CLUSTER, JUPYTERHUBS, NOTHING, REGION, SMALL
 from tests.real_parts.forbidding import forbidding
 from tests.real_parts.hub import LEASE, USER_IMAGE, Hub
-
-pytestmark = pytest.mark.xdist_group("datacentre")
 
 ROWS = ("revision", "chart", "versions", "image", "pods ready", "people online", "changed by hand", "against git")
 

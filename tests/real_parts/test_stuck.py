@@ -8,12 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from tests.real_parts.hub import Hub
 from tests.real_path.rig import wait_for
-
-pytestmark = pytest.mark.xdist_group("datacentre")
 
 NOWHERE, ELSEWHERE = {"nowhere": "true"}, {"elsewhere": "true"}  # labels that no node has
 

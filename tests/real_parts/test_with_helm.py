@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 
-import pytest
-
 from tests.real_parts.hub import Hub
 
-pytestmark = pytest.mark.xdist_group("datacentre")
 HELM = {"INVOKE_DEPLOY_WITH": "helm"}
 
 

@@ -20,8 +20,6 @@ from tests.real_parts.daemon import Daemon
 from tests.real_parts.hub import USER_IMAGE, Hub
 from tests.test_workflows import INSTALL, JOBS, lines
 
-pytestmark = pytest.mark.xdist_group("datacentre")
-
 GITHUB = f"arn:aws:iam::{ACCOUNT}:role/github"  # what AWS_ROLE would name
 PREPARING = [INSTALL, "invoke parts --only sops"]
 DEPLOY, BRANCH = JOBS["deploy-aws.yaml: deploy"], JOBS["test-image-build.yaml: branch"]
