@@ -137,7 +137,9 @@ def test_every_question_is_one_that_botocore_would_send(calls: list[Call]) -> No
 
 
 def test_every_operation_that_a_task_names_was_asked_for(calls: list[Call]) -> None:
-    sources = [path.read_text() for path in (ROOT / "tasks").rglob("*.py")]
+    """Of the cluster's tasks: a deploy (tasks/hub) meets moto, which knows botocore's shapes itself."""
+    hub = ROOT / "tasks" / "hub"
+    sources = [path.read_text() for path in (ROOT / "tasks").rglob("*.py") if not path.is_relative_to(hub)]
     named = {pair for source in sources for pair in USED.findall(source)}
     assert named == {(call.service, call.operation) for call in calls}
 
