@@ -56,7 +56,8 @@ def test_invoke_finds_the_tasks_from_any_folder(folder: str) -> None:
     listing = subprocess.run(
         [sys.executable, "-m", "invoke", "--list"], cwd=ROOT / folder, capture_output=True, text=True, check=True
     ).stdout
-    for name in ("upgrade-k8s", "rehearse", "status", "write-kubeconfig", "test"):
+    cluster = ("upgrade-k8s", "rehearse", "status", "write-kubeconfig", "test", "parts")
+    for name in (*cluster, "deploy", "diff", "build-image", "rollback", "secrets.init"):
         assert name in listing
         assert name in README
 
