@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from tasks.errors import Refused
 from tasks.journal import Entry, Journal
@@ -15,6 +12,7 @@ from tasks.plan.steps import Plan
 from tasks.plan.values import Cluster
 from tasks.screen import duration
 from tasks.seams import Seams
+from tasks.summary import append_to_job_summary
 
 BAR_TIME = "%Y-%m-%dT%H:%M:%S"  # not Mermaid's X: it takes a start for milliseconds there, and an end for seconds
 
@@ -83,18 +81,18 @@ def markdown(story: Story) -> str:
         story.trouble or f"Strategy {plan.strategy}; usually {duration(plan.minutes * 60)}.",
         "## What ran when",
         _chart(story),
-        _table(("step", "began (UTC)", "took"), [_passage_row(passage) for passage in story.passages]),
+        table(("step", "began (UTC)", "took"), [_passage_row(passage) for passage in story.passages]),
         "## Versions",
-        _table(("", "before", "after"), _versions(story)),
+        table(("", "before", "after"), _versions(story)),
         "## Plan",
-        _table(
+        table(
             ("step", "what it does", "why", "done when", "usually"),
             [(step.id, step.does, step.why, step.done_when, f"{step.minutes} min") for step in plan.steps],
         ),
         "## Warnings",
-        _items(story.warnings),
+        items(story.warnings),
         "## Next steps",
-        _items(story.next_steps),
+        items(story.next_steps),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -107,18 +105,12 @@ def write(seams: Seams, story: Story) -> str | None:
     began = story.passages[0].began if story.passages else seams.clock.now()
     name = f"{_time(began, '%Y-%m-%d-%H%M')}-{story.before.name}-kubernetes-{story.plan.target}.md"
     text = markdown(story)
-    _append_to_job_summary(text)
+    append_to_job_summary(text)
     try:
         seams.folder.write(f"reports/{name}", text.encode())
     except (Refused, OSError):
         return None
     return seams.folder.path(f"reports/{name}")
-
-
-def _append_to_job_summary(text: str) -> None:
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with suppress(OSError), Path(summary).open("a", encoding="utf-8") as file:
-            file.write(text)
 
 
 def _chart(story: Story) -> str:
@@ -168,12 +160,14 @@ def _addon_versions(cluster: Cluster) -> dict[str, str]:
     return {addon.name: addon.version for addon in cluster.addons}
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """In Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def _items(texts: Sequence[str]) -> str:
+def items(texts: Sequence[str]) -> str:
+    """A list in Markdown."""
     return "\n".join(f"- {text}" for text in texts) or "None."
 
 

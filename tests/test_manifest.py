@@ -14,9 +14,11 @@ from tasks.plan.manifest import (
     CHANGED,
     DIFFERS,
     SAME,
+    Key,
     Object,
     changes,
     is_hook,
+    lasting_changes,
     merged,
     nested,
     objects,
@@ -151,6 +153,49 @@ def test_only_the_random_place_itself_is_masked() -> None:
 
 def test_what_is_in_one_rendering_only_is_no_random_place() -> None:
     assert random_places({KEY: item()}, {}) == {}
+
+
+def rendered(password: int, **data: Any) -> dict[Key, Object]:
+    """With a password that is another one at each rendering."""
+    return {KEY: item(data={**data, "password": password})}
+
+
+def never() -> dict[Key, Object]:
+    raise AssertionError("Nothing differs: there is no need to render it again.")
+
+
+def test_what_differs_at_each_rendering_is_no_lasting_change() -> None:
+    old, new = rendered(1, a=1), rendered(2, a=1)
+    assert changes(old, new) != []
+    assert lasting_changes(old, new, []) == changes(old, new)
+    assert lasting_changes(old, new, [(new, lambda: rendered(3, a=1))]) == []
+
+
+def test_a_lasting_change_is_shown_beside_what_is_random() -> None:
+    old, new = rendered(1, a=1), rendered(2, a=2)
+    (change,) = lasting_changes(old, new, [(new, lambda: rendered(3, a=2))])
+    assert [line for line in change.lines if line[0] in "+-"] == ["-  a: 1", "+  a: 2"]
+    assert f"   password: {DIFFERS}" in change.lines
+
+
+def test_what_is_random_on_one_side_only_is_found_there() -> None:
+    """A template that has become a constant, or was one."""
+    old, new = rendered(1), rendered(7)
+    assert lasting_changes(old, new, [(new, lambda: rendered(7))]) != []
+    assert lasting_changes(old, new, [(old, lambda: rendered(2)), (new, never)]) == []
+
+
+def test_nothing_is_rendered_again_if_nothing_differs() -> None:
+    assert lasting_changes(rendered(1), rendered(1), [(rendered(1), never)]) == []
+
+
+@examples(100)
+@given(sets(), sets(), sets())
+def test_a_rendering_that_repeats_itself_takes_nothing_out(
+    before: dict[Any, Object], after: dict[Any, Object], other: dict[Any, Object]
+) -> None:
+    again = [(each, each.copy) for each in (before, after, other)]
+    assert lasting_changes(before, after, again) == changes(before, after)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,11 @@ None of it ever fails a deploy: what could not be written is said, and that is a
 from __future__ import annotations
 
 import json
-import os
 import re
 import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from tasks.errors import Refused
@@ -21,6 +19,7 @@ from tasks.hub.repair import LIMIT
 from tasks.plan.hubstate import at
 from tasks.screen import duration
 from tasks.seams import WebError
+from tasks.summary import append_to_job_summary
 from tasks.tools import helm
 
 
@@ -39,7 +38,7 @@ def recorded(hub: Hub, what: str) -> Iterator[None]:
         line = f"{what} of {hub.release.name} by {hub.who}, commit {hub.commit}: {result} in {duration(clock.now() - begun)}"
         if result != "interrupted":
             annotate(hub, line, begun, result)
-        summarize(line)
+        append_to_job_summary(f"\n{line}\n")
 
 
 def describe(hub: Hub, number: int, begun: float) -> None:
@@ -96,9 +95,3 @@ def grafana(hub: Hub) -> str:
     if hub.settings.hub.address:
         return str(hub.settings.hub.address).rstrip("/") + urlsplit(url).path
     return url
-
-
-def summarize(line: str) -> None:
-    if file := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(file).open("a", encoding="utf-8") as out:
-            out.write(f"\n{line}\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from invoke.context import Context
 
@@ -33,6 +35,7 @@ def rollback(
         target = release.target(revisions, int(to) if to else None)
         if isinstance(target, str):
             raise Refused(f"{hub.release.name}: {target}.")
+        hub.values = hub.values.after(hub.release.of(target).values)  # its secrets may be older than the deployed ones
         _show(hub, revisions, target)
         work = Work(hub)
         crossed = _crossed(hub, work, target)
@@ -105,8 +108,13 @@ def _go_back(hub: Hub, work: Work, target: Revision, crossed: tuple[str, str] | 
 def _verification(hub: Hub, target: Revision) -> Verification:
     """Against what that revision had, not against git."""
     deployed = hub.release.of(target)
-    strings = {path: str(at(deployed.values, path)) for path in hub.values.strings}
-    secrets = (source for source in hub.values.sources if source.secret)
-    values = Values((*secrets, Source("", "", deployed.values)), strings)
+    values = as_deployed(hub.values, deployed.values)
     wanted = manifest.objects(deployed.manifest, hub.release.namespace)
     return Verification(hub.release, hub.deployment, values, wanted, str(hub.settings.hub.address or ""), "")
+
+
+def as_deployed(values: Values, deployed: Mapping[str, Any]) -> Values:
+    """What a revision had, and all that is secret now or was earlier still is: pods may say it."""
+    secrets = (source for source in values.sources if source.secret)
+    strings = {path: str(at(deployed, path)) for path in values.strings}
+    return replace(values, sources=(*secrets, Source("", "", deployed)), strings=strings)

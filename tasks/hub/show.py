@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.plan.manifest import Change
 from tasks.plan.redact import Redactor
 from tasks.plan.release import CallFailed, Forget, GoBack, Revision
 from tasks.screen import Screen
+from tasks.summary import append_to_job_summary
 
 if TYPE_CHECKING:
     from tasks.hub.opened import Hub
@@ -78,9 +77,7 @@ def objects(screen: Screen, redacted: Redactor, name: str, found: Difference) ->
         _change(screen, redacted, change, "")
     for change in found.drift:
         _change(screen, redacted, change, " (changed by hand; the deploy puts it right)")
-    if file := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(file).open("a", encoding="utf-8") as out:
-            out.write(redacted(markdown(name, found)))
+    append_to_job_summary(redacted(markdown(name, found)))
 
 
 def summary(found: Difference) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.parts.pins import PINS
+
 PURPOSE = "hub.jupyter.org/node-purpose"  # Zero to JupyterHub's label, on the groups for hub and users
 CLUSTER, GROUP = "alpha.eksctl.io/cluster-name", "alpha.eksctl.io/nodegroup-name"
-KUBELET = "v1.33.13"  # kwok would name itself
+KUBELET = f"v{PINS['kube-1.33'].version}"  # the API server's; kwok would name itself
 ROOM = {"cpu": "64", "memory": "512Gi", "pods": "500", "ephemeral-storage": "2Ti"}
 
 # kwok has stages of its own for nodes and pods, and leaves them away if any stage here is for nodes or pods.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,25 @@ def changes(before: Mapping[Key, Object], after: Mapping[Key, Object]) -> list[C
         if old != new:
             what = "added" if old is None else "removed" if new is None else "changed"
             found.append(Change(what, key, tuple(_diff(*_shown(old, new)))))
+    return found
+
+
+def lasting_changes(
+    before: Mapping[Key, Object],
+    after: Mapping[Key, Object],
+    renderings: Iterable[tuple[Mapping[Key, Object], Callable[[], Mapping[Key, Object]]]],
+) -> list[Change]:
+    """What changes apart from the places that differ at each rendering.
+
+    renderings: objects as they were rendered, with what renders the same once more: it is called only while something
+    differs, because a rendering takes seconds.
+    """
+    found = changes(before, after)
+    for first, again in renderings:
+        if found:
+            random = random_places(first, again())
+            before, after = settled(before, random), settled(after, random)
+            found = changes(before, after)
     return found
 
 

@@ -15,7 +15,8 @@ from tasks.errors import Refused
 from tasks.folder import DiskFolder
 from tasks.lock import NAME, NAMESPACE, SECONDS, Lock, Lost
 from tasks.seams import AwsError, Ran, Seams
-from tests.real_parts.sides import Real, Side
+from tests.real_parts.real_side import Real
+from tests.real_parts.sides import Side
 from tests.test_lock import Person
 
 HOLDER, VERSION, TIME = "/spec/holderIdentity", "/metadata/resourceVersion", "/spec/renewTime"

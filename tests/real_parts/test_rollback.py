@@ -82,6 +82,24 @@ def test_to_a_revision_that_nobody_should_go_to(twice: Hub) -> None:
     refuses(twice, f"{name}: it is at revision {last} already.", "--yes", "--to", str(last))
 
 
+def test_a_secret_that_was_changed_since_is_still_one(hub: Hub) -> None:
+    """Whichever of the revisions had it, and wherever the chart has put it."""
+    secrets = ["the first pass phrase", "the second pass phrase"]
+    for secret in secrets:
+        hub.programs.encrypt({"small": {"token": hub.token, "greeting": secret}}, hub.secrets_file)
+        hub.deploys()
+        assert greeting(hub) == secret
+    summary = hub.folder / "summary"
+    more = {"GITHUB_STEP_SUMMARY": str(summary)}
+    said = hub.deploys("--dry", "rollback", more=more) + hub.deploys("rollback", "--yes", more=more)
+    assert greeting(hub) == secrets[0]
+    for shown in (said, summary.read_text()):
+        assert "small.greeting: changed (secret)" in shown
+        assert "-  greeting: (secret)" in shown
+        assert "+  greeting: (secret)" in shown
+        assert [secret for secret in secrets if secret in shown] == []
+
+
 def test_where_there_is_nothing_to_go_back_to(hub: Hub) -> None:
     refuses(hub, f"{hub.release}: there is no release to go back in.", "--yes")
     hub.deploys()
