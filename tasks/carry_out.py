@@ -40,6 +40,7 @@ class Order:
     users: str = "stop"
     wait_seconds: float = 0.0
     until: str | None = None
+    strict: bool = True  # stop before a hop that the installed charts don't survive; otherwise warn of it
 
 
 @dataclass
@@ -67,7 +68,8 @@ class Upgrade:
         )
 
     def plan(self, cluster: Cluster) -> Plan:
-        return plan_upgrade(cluster, self.config(), self.order.target, self.order.strategy, self.order.users)
+        order = self.order
+        return plan_upgrade(cluster, self.config(), order.target, order.strategy, order.users, order.strict)
 
     def config(self) -> Config:
         return clusterconfig.parse(self.seams.folder.read(self.file), self.file)

@@ -57,6 +57,7 @@ class Observer:
             workloads.budgets,
             (*eks_addons, *(addon for addon in workloads.addons if addon.name not in theirs)),
             workloads.autoscaler,
+            workloads.charts,
         )
 
     def _workloads(self) -> Workloads:

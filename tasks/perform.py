@@ -17,7 +17,7 @@ from tasks.plan import steps
 from tasks.plan.roll import is_ready
 from tasks.plan.steps import Action
 from tasks.plan.values import Cluster, Config
-from tasks.plan.verdict import people_at_work
+from tasks.plan.verdict import charts_in_the_way, people_at_work
 from tasks.plan.version import Minor
 from tasks.screen import Screen
 from tasks.seams import Ran, Seams
@@ -124,6 +124,10 @@ class Performer:
     @perform.register
     def _(self, action: steps.StopForUsers, cluster: Cluster) -> None:
         raise StoppedForUsers(people_at_work(action))
+
+    @perform.register
+    def _(self, action: steps.StopForCharts, cluster: Cluster) -> None:
+        raise Refused(charts_in_the_way(action))
 
     @perform.register
     def _(self, action: steps.FenceGroup, cluster: Cluster) -> Ran:

@@ -9,7 +9,7 @@ from typing import Any
 from tasks.commands import Commands
 from tasks.plan.differences import differences
 from tasks.plan.hubstate import HubState
-from tasks.plan.steps import Plan
+from tasks.plan.steps import Plan, Step, StopForCharts
 from tasks.plan.values import Cluster, Config
 from tasks.screen import Screen
 
@@ -97,8 +97,24 @@ def plan_document(plan: Plan, cluster: Cluster, commands: Commands) -> Document:
                 "disturbs": step.disturbs,
                 "hazards": [{"text": hazard.text, "source": hazard.source} for hazard in step.hazards],
                 "breaks": list(step.breaks),
+                "stops_for": _charts_of(step),
             }
             for step in plan.steps
         ],
         "warnings": list(plan.warnings),
     }
+
+
+def _charts_of(step: Step) -> list[Document]:
+    """The installed charts for which the run ends before this step."""
+    ceilings = [each for action in step.actions if isinstance(action, StopForCharts) for each in action.ceilings]
+    return [
+        {
+            "chart": each.chart,
+            "version": each.version,
+            "last": str(each.last),
+            "because": each.because,
+            "source": each.source,
+        }
+        for each in ceilings
+    ]

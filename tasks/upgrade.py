@@ -33,6 +33,7 @@ class Wishes:
     until: str | None
     yes: bool
     told: dict[str, Minor]
+    strict: bool
 
     def command(self, rehearsing: bool) -> str:
         """The line that goes on with it."""
@@ -41,6 +42,7 @@ class Wishes:
         words += [f"--until={self.until}"] if self.until else []
         words += [f"--wait-for-users={round(self.wait_seconds / 60)}m"] if self.users == "wait" else []
         words += ["--evict-users"] if self.users == "evict" else []
+        words += ["--strict"] if self.strict else []
         return shlex.join(words + [f"--group-version={name}={version}" for name, version in self.told.items()])
 
 
@@ -78,7 +80,14 @@ def _run(session: Session, wishes: Wishes) -> Upgrade:
         session.screen,
         session.file,
         Commands(config.name, config.region, seams.folder.path(session.file), observer.kubectl),
-        Order(wishes.target, wishes.strategy, wishes.users, wishes.wait_seconds, wishes.until),
+        Order(
+            wishes.target,
+            wishes.strategy,
+            wishes.users,
+            wishes.wait_seconds,
+            wishes.until,
+            wishes.strict or not session.rehearsing,
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from tasks.plan.release import Revision
 
 Object = Mapping[str, Any]
 CHART_LABELS = ("helm.sh/chart", "chart")  # the second is that of charts written before there was a first
+# dask-gateway-2022.6.1, jupyterhub-1.1.3-n772.h1a2b3c4: the version begins where its first two numbers do.
+LABELLED = re.compile(r"(.+?)-(v?[0-9]+\.[0-9]+.*)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,12 @@ def charts(objects: Iterable[Object]) -> tuple[str, ...]:
     """Every chart whose label an object bears, as name-version."""
     labels = [(item.get("metadata") or {}).get("labels") or {} for item in objects]
     return tuple(sorted({str(found[key]) for found in labels for key in CHART_LABELS if key in found}))
+
+
+def chart_versions(objects: Iterable[Object]) -> tuple[tuple[str, str], ...]:
+    """The same, as (name, version). A label can't contain a version's +, for which charts write _."""
+    found = (LABELLED.fullmatch(label) for label in charts(objects))
+    return tuple((label[1], label[2].replace("_", "+")) for label in found if label)
 
 
 def at(document: Any, path: str) -> Any:

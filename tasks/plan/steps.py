@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.plan.survival import Ceiling
 from tasks.plan.version import Minor
 
 
@@ -66,6 +67,14 @@ class StopForUsers:
 
 
 @dataclass(frozen=True)
+class StopForCharts:
+    """The run ends here: these installed charts don't survive Kubernetes `to`, and have to be raised before it."""
+
+    to: Minor
+    ceilings: tuple[Ceiling, ...]
+
+
+@dataclass(frozen=True)
 class FenceGroup:
     """New servers start elsewhere: no new nodes, and none of the present ones takes pods."""
 
@@ -113,6 +122,7 @@ Action = (
     | CreateGroups
     | AwaitGroup
     | StopForUsers
+    | StopForCharts
     | FenceGroup
     | AwaitUsers
     | DrainGroup

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tasks.plan import durations, hazards
+from tasks.plan import cautions, durations, hazards
 from tasks.plan.addons import Updates, following, stale
 from tasks.plan.refusals import refuse_impossible
 from tasks.plan.roll import Slot, roll_actions, slots_of
 from tasks.plan.rolls import plan_rolls
 from tasks.plan.skew import newest_api_server, violation
-from tasks.plan.steps import Action, AwaitAddons, Edit, Plan, RaiseControlPlane, Step, UpdateAddons
+from tasks.plan.steps import Action, AwaitAddons, Edit, Plan, RaiseControlPlane, Step, StopForCharts, UpdateAddons
 from tasks.plan.succession import successions
+from tasks.plan.survival import broken_by_hop
 from tasks.plan.users import purpose
 from tasks.plan.values import Cluster, Config
 from tasks.plan.version import Minor
@@ -22,32 +23,42 @@ USERS = ("stop", "wait", "evict")
 
 
 def plan_upgrade(
-    cluster: Cluster, config: Config, target: Minor, strategy: str = "supported", users: str = "stop"
+    cluster: Cluster,
+    config: Config,
+    target: Minor,
+    strategy: str = "supported",
+    users: str = "stop",
+    strict: bool = True,
 ) -> Plan:
     """Steps from the live state to the target; none when everything is there.
 
     strategy: `supported` keeps every policy; `documented` is the order of the hub's documentation, in which nodes lead
-    the control plane. users: what to do with people on nodes that have to go (one of USERS). Refused says why not.
+    the control plane. users: what to do with people on nodes that have to go (one of USERS). strict: stop before a hop
+    that the installed charts don't survive, not just warn of it. Refused says why not.
     """
     chains = successions(config, cluster)
     refuse_impossible(cluster, target, chains)
-    walk = _Walk(cluster, config, target, users, slots_of(cluster, chains))
+    walk = _Walk(cluster, config, target, users, slots_of(cluster, chains), strict)
     walk.adopt_live_state()
     (walk.go_supported if strategy == "supported" else walk.go_documented)()
     walk.finish()
-    return Plan(cluster.control_plane.version, target, strategy, _with_breaks(walk), tuple(_warnings(cluster, users)))
+    known = (*cautions.already_so(cluster), *cautions.unfenced(cluster, users), *walk.warnings)
+    return Plan(cluster.control_plane.version, target, strategy, _with_breaks(walk), known)
 
 
 class _Walk:
     """Walks through the versions and notes the steps. Holds the state as it will be after the steps so far."""
 
-    def __init__(self, cluster: Cluster, config: Config, target: Minor, users: str, slots: Sequence[Slot]) -> None:
-        self.cluster, self.config, self.target, self.users = cluster, config, target, users
+    def __init__(
+        self, cluster: Cluster, config: Config, target: Minor, users: str, slots: Sequence[Slot], strict: bool
+    ) -> None:
+        self.cluster, self.config, self.target, self.users, self.strict = cluster, config, target, users, strict
         self.control_plane = cluster.control_plane.version
         self.file_version = config.version
         self.slots = list(slots)
         self.managed = {group.name: group.version for group in cluster.groups if group.managed and group.version}
         self.steps: list[Step] = []
+        self.warnings: list[str] = []
         self.kubelets_after: list[tuple[Minor, list[tuple[str, Minor]]]] = []
 
     def adopt_live_state(self) -> None:
@@ -95,7 +106,8 @@ class _Walk:
     def _hop(self) -> None:
         to = self.control_plane + 1
         edit = (Edit(to),) if self.file_version != to else ()
-        actions: tuple[Action, ...] = (*edit, RaiseControlPlane(self.control_plane, to))
+        stop = self._stop(f"control-plane-{to}", to)
+        actions: tuple[Action, ...] = (*stop, *edit, RaiseControlPlane(self.control_plane, to))
         self.control_plane = self.file_version = to
         self._add(
             Step(
@@ -110,6 +122,15 @@ class _Walk:
             )
         )
         self._addons_step(following(self.cluster.addons, to))
+
+    def _stop(self, step: str, to: Minor) -> tuple[Action, ...]:
+        """For charts that `to` breaks, before the first step that leads there: nodes that are there already, with the
+        control plane behind them, would have to wait so for a deploy."""
+        broken = () if to in self._reached else broken_by_hop(self.cluster.charts, to)
+        self._reached |= {to}
+        if not self.strict:
+            self.warnings += [cautions.real_run_stops(step, each, to) for each in broken]
+        return (StopForCharts(to, broken),) if broken and self.strict else ()
 
     def _addons_step(self, updates: Updates, unsettled: tuple[str, ...] = ()) -> None:
         if not updates and not unsettled:
@@ -140,6 +161,7 @@ class _Walk:
         shapes = [slot.declared.shape for slot in slots] + [g.shape for g in self.cluster.groups if g.name in managed]
         moved = any(purpose(shape) == "core" for shape in shapes)
         names = [f"{slot.leaving} → {new.name}" for slot, new in zip(slots, after, strict=True)] + managed
+        stop = self._stop(f"{kind}-{to}", to) if to > self.control_plane else ()
         self._replaced |= {slot.leaving for slot in slots}
         by_name = {slot.declared.name: new for slot, new in zip(slots, after, strict=True)}
         self.slots = [by_name.get(slot.declared.name, slot) for slot in self.slots]
@@ -158,7 +180,7 @@ class _Walk:
                 "hub and proxy move: about 3 min without log-in or new servers"
                 if moved
                 else "running Dask workers, if any",
-                actions,
+                (*stop, *actions),
             )
         )
 
@@ -191,6 +213,7 @@ class _Walk:
         self.kubelets_after.append((self.control_plane, kubelets))
 
     _replaced: frozenset[str] = frozenset()
+    _reached: frozenset[Minor] = frozenset()  # minors that some step leads to
 
 
 def _minutes(actions: Sequence[Action]) -> int:
@@ -220,16 +243,3 @@ def _with_breaks(walk: _Walk) -> tuple[Step, ...]:
             texts.append(f"{text}, until {mended}")
         steps.append(replace(step, breaks=tuple(sorted(texts))))
     return tuple(steps)
-
-
-def _warnings(cluster: Cluster, users: str) -> list[str]:
-    version = cluster.control_plane.version
-    broken = [
-        f"Already so: {text} ({group.name})."
-        for group in cluster.groups
-        if group.version and (text := violation(group.version, version))
-    ]
-    unfenced = [group.name for group in cluster.groups if group.managed and users == "wait" and cluster.users_on(group)]
-    return broken + [
-        f"New servers can still start on {name}, which EKS manages: waiting may take long." for name in unfenced
-    ]

@@ -164,6 +164,7 @@ class Cluster:
     budgets: tuple[Budget, ...] = ()
     addons: tuple[Addon, ...] = ()
     autoscaler: Autoscaler | None = None
+    charts: tuple[tuple[str, str], ...] = ()  # (name, version), of all releases in all namespaces
 
     def group(self, name: str) -> Group | None:
         return next((group for group in self.groups if group.name == name), None)

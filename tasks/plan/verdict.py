@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks.plan import steps
 from tasks.plan.steps import Action
+from tasks.plan.survival import why_it_stops
 from tasks.plan.values import Cluster, Group
 
 
@@ -57,6 +58,11 @@ def people_at_work(action: steps.StopForUsers) -> str:
         f"{are} at work where nodes have to go ({names}): start again when they have gone, "
         "with --wait-for-users 8h to wait for them here, or with --evict-users to end their servers."
     )
+
+
+def charts_in_the_way(action: steps.StopForCharts) -> str:
+    """Why the run stops before a hop, and the way on."""
+    return f"{why_it_stops(action.ceilings, action.to)}."
 
 
 def _blockers(cluster: Cluster, group: Group | None) -> str:

@@ -28,12 +28,13 @@ def practice_world(
     users: int = 0,
     versions: dict[str, Minor] | None = None,
     managed_addons: tuple[str, ...] = (),
+    charts: tuple[tuple[str, str], ...] = (),
 ) -> World:
     """The cluster as the file declares it, everything Ready.
 
     version: the control plane's and the nodes', instead of the file's. versions: of single groups. users: how many
     people have a server open; they leave one after the other. managed_addons: add-ons that EKS manages, beside those
-    that the file lists.
+    that the file lists. charts: (name, version) of what is installed.
     """
     metadata = config["metadata"]
     version = version or Minor.parse(metadata["version"])
@@ -57,6 +58,7 @@ def practice_world(
             world.kubernetes.join(name, True, str(version), group["labels"], group["taints"], group["zones"][0])
     _install_addons(world, version, {*managed_addons, *(addon["name"] for addon in config.get("addons") or [])})
     _install_hub(world)
+    world.kubernetes.deploy(charts)
     _start_servers(world, users)
     return world
 

@@ -62,6 +62,7 @@ class PracticeKubectl:
             *(self._pod(pod) for pod in kubernetes.pods.values()),
             *(self._budget(name, budget) for name, budget in kubernetes.budgets.items()),
             *(self._workload(name, addon) for name, addon in kubernetes.addons.items()),
+            *(self._release(name, version) for name, version in kubernetes.charts),
         ]
         return Job(json.dumps({"kind": "List", "apiVersion": "v1", "items": items}))
 
@@ -189,4 +190,17 @@ class PracticeKubectl:
                 "observedGeneration": addon["generation"],
                 **(daemon if addon["kind"] == "DaemonSet" else deployment),
             },
+        }
+
+    @staticmethod
+    def _release(name: str, version: str) -> State:
+        """One deployment a chart, with the label that says so: jupyterhub's has kept the old one."""
+        label = "chart" if name == "jupyterhub" else "helm.sh/chart"
+        tag = version.replace("+", "_")
+        container = {"name": name, "image": f"registry.invalid/{name}:{tag}"}
+        return {
+            "kind": "Deployment",
+            "metadata": {"namespace": "default", "name": name, "labels": {label: f"{name}-{tag}"}, "generation": 1},
+            "spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}},
+            "status": {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1},
         }

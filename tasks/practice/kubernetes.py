@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tasks.plan.skew import violation
@@ -19,7 +19,8 @@ ROLLOUT = 50.0  # seconds for an add-on's pods to be exchanged
 
 
 class PracticeKubernetes:
-    """state: nodes, pods, budgets, addons, leases, violations (all that ever broke a policy), breaks (hub's absences)."""
+    """state: nodes, pods, budgets, addons, charts, leases, violations (all that ever broke a policy), breaks (hub's
+    absences)."""
 
     def __init__(self, state: State, world: World) -> None:
         self.state, self.world = state, world
@@ -28,6 +29,7 @@ class PracticeKubernetes:
         self.budgets: dict[str, State] = state["budgets"]
         self.addons: dict[str, State] = state["addons"]
         self.leases: dict[str, State] = state["leases"]
+        self.charts: list[list[str]] = state.setdefault("charts", [])  # name, version; older worlds have none
 
     @staticmethod
     def empty() -> State:
@@ -197,6 +199,12 @@ class PracticeKubernetes:
             breaks.append([self.world.now, None])
         elif not down and opened:
             breaks[-1][1] = self.world.now
+
+    # Charts
+
+    def deploy(self, charts: Iterable[tuple[str, str]]) -> None:
+        """The hub's release brings these (name, version), and no others any more."""
+        self.charts[:] = [[name, version] for name, version in charts]
 
     # Add-ons that run as workloads in kube-system
 

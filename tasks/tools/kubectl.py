@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.plan.hubstate import chart_versions
 from tasks.plan.manifest import Change, Key
 from tasks.plan.values import Addon, Autoscaler, Budget, Node, Pairs, Pod, PodKind
 from tasks.plan.version import Minor
@@ -129,6 +130,7 @@ class Workloads:
     budgets: tuple[Budget, ...]
     addons: tuple[Addon, ...]  # self-managed ones, as far as the cluster has them
     autoscaler: Autoscaler | None
+    charts: tuple[tuple[str, str], ...]  # (name, version) of those that a controller's labels name
 
 
 # Daemon set or deployment in kube-system -> the add-on's name in EKS.
@@ -181,6 +183,7 @@ def parse_workloads(text: str) -> Workloads:
         tuple(_budget(item) for item in kinds.get("PodDisruptionBudget", [])),
         tuple(_addon(item, ADDON_WORKLOADS[_name(item)]) for item in controllers if _is_addon(item)),
         next((_autoscaler(item) for item in controllers if "/cluster-autoscaler" in _image(item)), None),
+        chart_versions(controllers),
     )
 
 
