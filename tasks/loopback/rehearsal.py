@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from invoke.context import Context
 
 from tasks.errors import Refused
 from tasks.folder import ROOT, DiskFolder
+from tasks.hub.chart import LOCAL
 from tasks.hub.deployment import FOLDER as DEPLOYMENTS
 from tasks.hub.deployment import choose, names
 from tasks.loopback.aws import Repository
@@ -40,7 +42,8 @@ TOKEN = "practice"  # of the practice hub's service, where the secrets have none
 def practised(settings: Settings) -> Iterator[Datacentre]:
     """What follows on the line meets the data centre instead of the world. Refused if parts are missing."""
     tree, state = ROOT / FOLDER / "tree", ROOT / FOLDER / "state"
-    _copy(tree, str(settings.deploy.chart))
+    charts = _with_local_ones(DiskFolder(ROOT), str(settings.deploy.chart))
+    _copy(tree, charts)
     folder = DiskFolder(tree)
     deployments = [choose(folder, name) for name in names(folder)]
     chart = yaml.safe_load(folder.read(f"{settings.deploy.chart}/Chart.yaml") or b"{}")
@@ -50,10 +53,12 @@ def practised(settings: Settings) -> Iterator[Datacentre]:
         os.environ.clear()
         os.environ.update(environment)
         try:
-            _point_chart_here(folder, str(settings.deploy.chart), chart, datacentre.repositories)
+            for each in charts:
+                _point_chart_here(folder, each, datacentre.repositories)
             for deployment in deployments:
                 _encrypt(tree, deployment)
             settings.root, settings.hub.address = str(tree), datacentre.hub_address
+            settings.rehearsal.repositories = datacentre.repositories
             yield datacentre
         finally:
             fetched = sum(count for name, count in datacentre.downloads.items() if name.endswith(".tgz"))
@@ -89,27 +94,38 @@ def _wanted(settings: Settings, tree: Path, deployments: list[Deployment], chart
     )
 
 
-def _copy(tree: Path, chart: str) -> None:
+def _with_local_ones(folder: DiskFolder, chart: str) -> list[str]:
+    """The deployment's chart, and the charts of this repository that it depends on, as far as they are there."""
+    metadata = yaml.safe_load(folder.read(f"{chart}/Chart.yaml") or b"{}")
+    named = [str(entry.get("repository") or "") for entry in metadata.get("dependencies") or []]
+    local = [
+        posixpath.normpath(posixpath.join(chart, each.removeprefix(LOCAL))) for each in named if each.startswith(LOCAL)
+    ]
+    return [chart, *(each for each in local if folder.read(f"{each}/Chart.yaml") is not None)]
+
+
+def _copy(tree: Path, charts: Sequence[str]) -> None:
     """This repository's history, for the image's tag, and its files as they are now. Fetched charts are kept."""
-    archives = tree / chart / "charts"
-    kept = tree.parent / "charts"
-    if archives.exists():
-        shutil.rmtree(kept, ignore_errors=True)
-        archives.rename(kept)
+    kept = {chart: tree.parent / f"fetched-{chart.replace('/', '-')}" for chart in charts}
+    for chart, aside in kept.items():
+        if (tree / chart / "charts").exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            (tree / chart / "charts").rename(aside)
     shutil.rmtree(tree, ignore_errors=True)
     tree.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if _run(["git", "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(tree)], ROOT) is None:
         raise Refused(
             "A rehearsal of a deploy needs this repository's history, and git has none here: clone it with git."
         )
-    for name in (DEPLOYMENTS, chart, "infra", ".sops.yaml"):
+    for name in (DEPLOYMENTS, *charts, "infra", ".sops.yaml"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("charts"))
         elif source.exists():
             shutil.copy(source, tree / name)
-    if kept.exists():
-        kept.rename(archives)
+    for chart, aside in kept.items():
+        if aside.exists():
+            aside.rename(tree / chart / "charts")
 
 
 def _tag(tree: Path, deployment: Deployment, image: str) -> str:
@@ -128,8 +144,9 @@ def _key(tree: Path) -> str:
     return next((str(rule["kms"]) for rule in rules if rule.get("kms")), "")
 
 
-def _point_chart_here(folder: DiskFolder, chart: str, metadata: dict[str, Any], here: Mapping[str, str]) -> None:
+def _point_chart_here(folder: DiskFolder, chart: str, here: Mapping[str, str]) -> None:
     """Chart.yaml and Chart.lock with the loopback addresses of the repositories, and the digest that belongs to them."""
+    metadata = yaml.safe_load(folder.read(f"{chart}/Chart.yaml") or b"{}")
     lock = yaml.safe_load(folder.read(f"{chart}/Chart.lock") or b"{}") or {}
     for entry in (*(metadata.get("dependencies") or []), *(lock.get("dependencies") or [])):
         entry["repository"] = here.get(entry.get("repository", ""), entry.get("repository", ""))
@@ -180,6 +197,6 @@ def _below(values: Any) -> Iterator[Mapping[str, Any]]:
 
 def _run(words: list[str], folder: Path) -> str | None:
     """What it says; None if it fails. Under --dry too: all of this is below .rehearsal/."""
-    with (c := Context()).cd(shlex.quote(str(folder))):
-        ran = c.run(shlex.join(words), hide=True, warn=True, in_stream=False)
+    line = f"cd {shlex.quote(str(folder))} && {shlex.join(words)}"  # Context.cd escapes blanks, but only blanks
+    ran = Context().run(line, hide=True, warn=True, in_stream=False)
     return ran.stdout.strip() if ran and ran.exited == 0 else None

@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from tests.real_parts.clone import invoke
 
-from tasks.loopback.datacentre import Wanted
-from tests.rehearsal import ROOT
-
-FILES = ("tasks.py", "invoke.yaml", ".sops.yaml", ".gitignore")
-FOLDERS = ("tasks", "infra", "chart", "deployments")
 DEPLOY = ("rehearse", "deploy")
-
-
-@pytest.fixture
-def clone(tmp_path: Path, parts: Callable[..., None]) -> Path:
-    """This repository as somebody has it who has just cloned it."""
-    parts(*Wanted("", {}, hub_token="any").parts)
-    folder = tmp_path / "clone"
-    folder.mkdir()
-    for name in FILES:
-        shutil.copy(ROOT / name, folder)
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.rmtree(folder / "chart" / "charts", ignore_errors=True)
-    who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    for words in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "--message=all"]):
-        subprocess.run(["git", *words], cwd=folder, check=True)
-    return folder
-
-
-def invoke(clone: Path, *words: str, fails: bool = False, **more: str) -> str:
-    """All that it says. As a person without any AWS account."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")} | more
-    line = [sys.executable, "-m", "invoke", *words]
-    ran = subprocess.run(line, cwd=clone, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert (ran.returncode != 0) == fails, ran.stdout + ran.stderr
-    return ran.stdout + ran.stderr
 
 
 def test_install_then_nothing_then_a_changed_value(clone: Path) -> None:
