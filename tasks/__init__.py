@@ -5,7 +5,7 @@ Task modules import nothing but Invoke and the plan at their top: `invoke --list
 
 from invoke.collection import Collection
 
-from tasks import checks, cluster, deploy, rehearse
+from tasks import bump, checks, cluster, deploy, rehearse
 from tasks.folder import ROOT
 
 ns = Collection(
@@ -16,6 +16,7 @@ ns = Collection(
     deploy.diff,
     deploy.build_image,
     deploy.rollback,
+    bump.bump_daskhub,
     Collection("secrets", deploy.secrets_init),
     rehearse.rehearse,
     checks.test,
@@ -25,7 +26,7 @@ ns.configure(
     {
         "root": str(ROOT),  # of this deployment's files: a rehearsal has a copy
         "seams": "tasks.real.seams",  # what is behind the tasks: a rehearsal names another function
-        "rehearsal": {"line": False, "folder": "", "json": False, "finished": False},
+        "rehearsal": {"line": False, "folder": "", "json": False, "finished": False, "repositories": {}},
         "parts": {"folder": "~/.cache/hub-parts"},  # INVOKE_PARTS_FOLDER names another
     }
 )

@@ -59,6 +59,7 @@ def write_kubeconfig(c: Context) -> None:
         "wait-for-users": "how long to wait for people to leave nodes that have to go, such as 8h or 30m",
         "evict-users": "end the servers of people on nodes that have to go",
         "group-version": "NAME=1.20: the version of a node group that can't be found out (can be given several times)",
+        "strict": "stop in a rehearsal too where a real run would, before a hop that the installed charts don't survive",
         "yes": "do not ask before it begins",
         "output": "json: print the plan as JSON, and do nothing",
     },
@@ -71,6 +72,7 @@ def upgrade_k8s(
     wait_for_users: str = "",
     evict_users: bool = False,
     group_version: list[str] | None = None,
+    strict: bool = False,
     yes: bool = False,
     output: str = "",
 ) -> None:
@@ -88,16 +90,22 @@ def upgrade_k8s(
     users = "evict" if evict_users else "wait" if wait_for_users else "stop"
     if strategy not in ("supported", "documented"):
         raise Refused(f"--strategy {strategy!r} is neither supported nor documented: name one of them.")
-    wishes = Wishes(target, strategy, users, _seconds(wait_for_users), until or None, yes, told)
+    wishes = Wishes(target, strategy, users, _seconds(wait_for_users), until or None, yes, told, strict)
     upgrade(_session(c, output), wishes)
 
 
 def _session(c: Context, output: str) -> Session:
-    if output not in ("", "json"):
-        raise Refused(f"--output {output!r} is not known: leave it out, or say --output=json.")
+    json = wants_json(output)
     from tasks.session import Session
 
-    return Session.begin(c, json=bool(output))
+    return Session.begin(c, json)
+
+
+def wants_json(output: str) -> bool:
+    """What --output says."""
+    if output not in ("", "json"):
+        raise Refused(f"--output {output!r} is not known: leave it out, or say --output=json.")
+    return bool(output)
 
 
 def _minor(flag: str, text: str) -> Minor:

@@ -37,7 +37,7 @@ class DiskFolder:
         with _refusing(path):
             try:
                 return self._inside(path).read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
 
     def write(self, path: str, content: bytes) -> None:

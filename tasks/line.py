@@ -20,6 +20,7 @@ REHEARSABLE = {
     "write-kubeconfig": ("cluster",),
     "deploy": ("hub",),
     "diff": ("hub",),
+    "bump-daskhub": ("hub",),
     "rollback": ("hub",),
 }
 
@@ -33,7 +34,7 @@ class Line(Executor):
         ]
         refuse_missing_settings(self.config)
         rehearsing = what_is_rehearsed(names)
-        self.config.rehearsal = {"line": rehearsing, "folder": "", "json": False, "finished": False}
+        self.config.rehearsal = {"line": rehearsing, "folder": "", "json": False, "finished": False, "repositories": {}}
         try:
             results: dict[Any, Any] = super().execute(*tasks)
         except KeyboardInterrupt:

@@ -50,14 +50,18 @@ def rehearse(
 
     The cluster is made from this repository's configuration, of which a copy in .rehearsal/ is edited. The same words
     are the same run. The last line says how many events there were: every call to the outside and every file write is
-    one, and the flags that take an N let something go wrong at it. `rehearse deploy` runs real programs on loopback
-    instead (`invoke parts` gets them) and goes on with the hub of the last rehearsal.
+    one, and the flags that take an N let something go wrong at it. The practice hub has the charts that this repository
+    has, in a resumed rehearsal too: as if they had been deployed meanwhile. `rehearse deploy` runs real programs on
+    loopback instead (`invoke parts` gets them) and goes on with the hub of the last rehearsal. Its Kubernetes is
+    the API server that runs there, whatever the configuration says. The files are copied anew each time: what
+    `rehearse bump-daskhub deploy` has raised is not raised in the next rehearsal, if it isn't in the repository.
     """
     if not c.config.rehearsal.line:
         raise Refused(
             "A rehearsal needs tasks.executor_class: tasks.line.Line in invoke.yaml, which is not in effect here."
         )
     from tasks.practice import rehearsal
+    from tasks.practice.charts import brought
 
     wanted = {
         "die-after": die_after,
@@ -78,7 +82,10 @@ def rehearse(
         _begin(c, folder, shape)
     rehearsal.shut_the_world_out(folder)
     rehearsal.door.cache_clear()
-    rehearsal.door(folder).accidents = accidents
+    entrance = rehearsal.door(folder)
+    entrance.accidents = accidents
+    chart = c.config.get("deploy", {}).get("chart")
+    entrance.world.kubernetes.deploy(brought(DiskFolder(ROOT), chart) if chart else [])
     c.config.runners.local = rehearsal.PracticeRunner
     c.config.rehearsal.folder = str(folder)
     c.config.seams = "tasks.practice.rehearsal.seams"

@@ -11,7 +11,8 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import Refused
-from tasks.plan.steps import Plan, Step, StopForUsers
+from tasks.plan.steps import Plan, Step, StopForCharts, StopForUsers
+from tasks.plan.survival import why_it_stops
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,8 +56,15 @@ class Screen:
     def live(self) -> bool:
         return self.console.is_terminal and not self.console.is_dumb_terminal
 
-    def says(self, text: str, style: str = "") -> None:
-        self.console.print(text, style=style)
+    def says(self, text: str, style: str = "", indent: int = 0) -> None:
+        """indent: columns, also of the lines that it takes on a terminal."""
+        if not (indent and self.live):
+            self.console.print(" " * indent + text, style=style)
+            return
+        from rich.padding import Padding
+        from rich.text import Text
+
+        self.console.print(Padding(Text(text, style=style), (0, 0, 0, indent), expand=False))
 
     def data(self, document: Any) -> None:
         """The JSON that was asked for, alone on stdout."""
@@ -107,6 +115,8 @@ class Screen:
                 if isinstance(action, StopForUsers):
                     who = ", ".join(f"{pod} on {group}" for pod, group in action.users)
                     self.says(f"! {step.id} will stop for people at work: {who}", "yellow")
+                elif isinstance(action, StopForCharts):
+                    self.says(f"! {step.id} will stop: {why_it_stops(action.ceilings, action.to)}", "yellow")
 
     def commands(self, lines: Sequence[tuple[str, Sequence[str]]]) -> None:
         for step, argv in lines:
@@ -134,6 +144,16 @@ class Screen:
         """The running step's elapsed time; nothing where lines can't be overwritten. now: seconds since 1970."""
         if self._status is not None:
             self._status.update(f"{self._label}: {duration(now - self._began)} so far")
+
+    def running(self, text: str) -> None:
+        """A line that is overwritten by the next one; "" is none. Only on a terminal."""
+        if not (text and self.live):
+            self.rest()
+        elif self._status is None:
+            self._status = self.console.status(text)
+            self._status.start()
+        else:
+            self._status.update(text)
 
     def rest(self) -> None:
         """No running line any more: whatever ended the step."""
@@ -169,7 +189,7 @@ class Screen:
 class Silence(Screen):
     """Says nothing: for tests that look at what was done."""
 
-    def says(self, text: str, style: str = "") -> None:
+    def says(self, text: str, style: str = "", indent: int = 0) -> None:
         pass
 
     def runs(self, argv: Sequence[str]) -> None:

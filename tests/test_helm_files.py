@@ -6,6 +6,7 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ DEPENDENCY = {"name": "web", "version": "1.2.3", "repository": "https://charts.e
 CRD = {"kind": "CustomResourceDefinition", "metadata": {"name": "things.example.org"}}
 
 
-def metadata(name: str, version: str = "1.2.3", **more: str) -> bytes:
+def metadata(name: str, version: str = "1.2.3", **more: Any) -> bytes:
     return yaml.safe_dump({"apiVersion": "v2", "name": name, "version": version, **more}).encode()
 
 
@@ -179,8 +180,11 @@ def test_crds_are_the_definitions_below_crds(tmp_path: Path) -> None:
         "web/charts/sub/crds/c.json": b'{"kind": "CustomResourceDefinition", "metadata": {"name": "c"}}',
     }
     web, sub = chart(tmp_path, {"web-1.2.3.tgz": packed(files)}).inside()
-    assert [crd["metadata"]["name"] for crd in web.crds] == ["others.example.org", "things.example.org"]
-    assert [crd["metadata"]["name"] for crd in sub.crds] == ["c"]
+    assert [crd["metadata"]["name"] for file in web.crds for crd in file.documents] == [
+        "others.example.org",
+        "things.example.org",
+    ]
+    assert [crd["metadata"]["name"] for file in sub.crds for crd in file.documents] == ["c"]
 
 
 GOOD = {"web/Chart.yaml": metadata("web")}
@@ -287,3 +291,51 @@ def test_a_dependency_that_climbs_out_is_refused(tmp_path: Path) -> None:
 
 def test_values_files_keep_their_order_and_single_values_come_last() -> None:
     assert values(["a", "b"], {"x.y": "1"}) == ["--values=a", "--values=b", "--set-string=x.y=1"]
+
+
+INNER = {"name": "inner", "version": "2.0.0", "repository": "http://127.0.0.1:9"}
+LOCAL = {"name": "web", "version": "1.2.3", "repository": "file://../web"}
+
+
+def local_chart(root: Path) -> Chart:
+    """A chart whose only dependency is the folder beside it, which depends on `inner` and has it. helm is real."""
+    files = {
+        "Chart.yaml": metadata("web", dependencies=[INNER]),
+        "Chart.lock": yaml.safe_dump({"dependencies": [INNER], "digest": lock_digest([INNER], [INNER])}).encode(),
+        "values.yaml": b"a: 1\n",
+        "templates/note.yaml": b"# nothing\n",
+        "charts/inner-2.0.0.tgz": packed({"inner/Chart.yaml": metadata("inner", "2.0.0")}),
+    }
+    for name, content in files.items():
+        DiskFolder(root).write(f"web/{name}", content)
+    helm = str(cache.program("helm"))
+
+    def run(argv: list[str], **_how: Any) -> Ran:
+        done = subprocess.run([helm, *argv[1:]], cwd=root, capture_output=True, text=True, check=False)
+        return Ran(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+    return Chart(replace(chart(root, {}, LOCAL).seams, run=run), "chart")  # type: ignore[arg-type]
+
+
+def test_a_local_chart_is_packaged_anew_whenever_its_files_changed(tmp_path: Path, parts: Callable[..., None]) -> None:
+    parts("helm")
+    found = local_chart(tmp_path)
+    changes = {"values.yaml": b"a: 2\n", "values.schema.json": b"{}", "templates/more.yaml": b"# more\n"}
+    for name, content in changes.items():
+        DiskFolder(tmp_path).write(f"web/{name}", content)
+        assert found.missing() == ["web-1.2.3.tgz"]
+        found.fetch(tmp_path)
+        assert found.missing() == []
+        assert [inside.path for inside in found.inside()] == ["web", "web.inner"]
+
+
+def test_a_local_chart_without_its_own_archives_is_not_taken_for_whole(
+    tmp_path: Path, parts: Callable[..., None]
+) -> None:
+    parts("helm")
+    found = local_chart(tmp_path)
+    found.fetch(tmp_path)
+    (tmp_path / "web" / "charts" / "inner-2.0.0.tgz").unlink()
+    assert found.missing() == ["web-1.2.3.tgz"]
+    with pytest.raises(Refused, match=r"inner-2.0.0.tgz can't be fetched from http://127.0.0.1:9"):
+        found.fetch(tmp_path)

@@ -15,12 +15,14 @@ from invoke.parser import Parser
 from invoke.program import Program
 
 from tasks import ns
+from tasks.charts.bump import REPORT
 from tasks.parts.cache import program
 from tasks.parts.pins import PINS
 from tests.rehearsal import ROOT
 
 FILES = sorted((ROOT / ".github" / "workflows").iterdir())
 INSTALL = "pip install -r requirements.txt"
+PROPOSAL = "peter-evans/create-pull-request"
 CREDENTIALS = "aws-actions/configure-aws-credentials"
 OURS = "github.event.pull_request.head.repo.full_name == github.repository"
 
@@ -92,6 +94,19 @@ def test_a_deploy_builds_first_and_gets_credentials_last() -> None:
     assert (role["if"], keys["if"], renewed["if"]) == ("vars.AWS_ROLE", "${{ !vars.AWS_ROLE }}", "vars.AWS_ROLE")
 
 
+def test_a_bump_is_proposed_where_there_is_one_and_nothing_else_fails() -> None:
+    """--check ends with 2 where there is something newer, and with 1 where it could not look: then the next line, too."""
+    job = JOBS["bump-daskhub.yaml: bump"]
+    assert lines(job) == [INSTALL, "invoke bump-daskhub --check", "invoke bump-daskhub"]
+    look, bump, proposal = job["steps"][-3:]
+    assert (look["id"], look["continue-on-error"]) == ("look", True)
+    assert bump["if"] == proposal["if"] == "steps.look.outcome == 'failure'"
+    assert "continue-on-error" not in bump
+    (text,) = uses(job, PROPOSAL)
+    assert text["with"]["body-path"] == REPORT
+    assert list(WORKFLOWS["bump-daskhub.yaml"]["on"]) == ["schedule", "workflow_dispatch"]
+
+
 @every_workflow
 def test_a_deploy_is_never_cancelled(workflow: dict[str, Any]) -> None:
     group = workflow["concurrency"]
@@ -117,6 +132,8 @@ def test_no_workflow_has_rights_of_its_own(workflow: dict[str, Any]) -> None:
 @every_job
 def test_a_job_may_read_and_say_who_it_is_where_it_has_to(job: Any) -> None:
     wanted = {"contents": "read"} | ({"id-token": "write"} if uses(job, CREDENTIALS) else {})
+    if uses(job, PROPOSAL):
+        wanted |= {"contents": "write", "pull-requests": "write"}
     assert job["permissions"] == wanted
     assert job["runs-on"] == "ubuntu-24.04"
     assert job["timeout-minutes"]

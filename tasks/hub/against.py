@@ -20,12 +20,11 @@ from tasks.hub import show, values
 from tasks.hub.access import place_without_keys, placed
 from tasks.hub.chart import Chart
 from tasks.hub.deployment import choose, names, refuse_unknown_environment
+from tasks.hub.offline import Side, Target
 from tasks.hub.opened import complete, refuse_missing_helm, tag
-from tasks.hub.release import RENDER_LIMIT, Difference, explain_render
-from tasks.hub.values import Values
+from tasks.hub.release import Difference
 from tasks.observe import READ_LIMIT
 from tasks.plan import manifest, valuesdiff
-from tasks.plan.crds import serves
 from tasks.plan.manifest import Key, Object
 from tasks.plan.version import Minor
 from tasks.private import private_folder
@@ -33,54 +32,9 @@ from tasks.real import seams as real_seams
 from tasks.screen import Screen
 from tasks.seams import Place, Seams
 from tasks.session import setting
-from tasks.tools import git, helm
+from tasks.tools import git
 
 OLDEST = Minor(30)  # a cluster whose configuration says less is there already: EKS raises by itself what it gives up
-
-# What charts ask for by its kind, while helm without a cluster knows of groups and versions alone.
-KINDS = (
-    "autoscaling/v2/HorizontalPodAutoscaler",
-    "batch/v1/CronJob",
-    "networking.k8s.io/v1/Ingress",
-    "policy/v1/PodDisruptionBudget",
-)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What both sides are rendered for. chart: its folder."""
-
-    deployment: str
-    environment: str
-    chart: str
-    namespace: str
-    kubernetes: Minor
-
-    @property
-    def release(self) -> str:
-        return f"{self.deployment}-{self.environment}"
-
-
-@dataclass(frozen=True)
-class Side:
-    """One state of this repository's files. seams: with a place in them."""
-
-    target: Target
-    seams: Seams
-    chart: Chart
-    values: Values
-
-    def rendered(self) -> dict[Key, Object]:
-        """Refused if it does not render."""
-        target, chart = self.target, self.chart
-        apis = sorted({*KINDS, *(api for inside in chart.inside() for crd in inside.crds for api in serves(crd))})
-        line = helm.render(
-            target.release, chart.folder, target.namespace, self.values.options, str(target.kubernetes), apis
-        )
-        ran = self.seams.run(line, limit=RENDER_LIMIT)
-        if ran.exit != 0:
-            raise Refused(explain_render(ran, chart, self.values, self.seams.folder.read))
-        return manifest.objects(ran.stdout, target.namespace)
 
 
 @dataclass(frozen=True)
@@ -171,15 +125,10 @@ def _target(c: Context, seams: Seams, deployment: str, environment: str) -> Targ
 
 
 def _difference(before: Side | None, old: dict[Key, Object], after: Side, new: dict[Key, Object]) -> Difference:
-    """What differs at each rendering, on either side, is taken out first, if anything differs."""
+    """Without what differs at each rendering, on either side."""
     if before is None:
         return Difference(tuple(manifest.changes({}, new)), first=True)
-    found = manifest.changes(old, new)
-    for side, shown in ((before, old), (after, new)):
-        if found:
-            random = manifest.random_places(shown, side.rendered())
-            old, new = manifest.settled(old, random), manifest.settled(new, random)
-            found = manifest.changes(old, new)
+    found = manifest.lasting_changes(old, new, [(old, before.rendered), (new, after.rendered)])
     told = valuesdiff.differences(before.values.document, after.values.document, after.values.secret)
     return Difference(tuple(found), tuple(told))
 

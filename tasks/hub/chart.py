@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-import zlib
+import posixpath
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tasks.charts import archive
 from tasks.errors import Refused
-from tasks.hub.deployment import document, load
+from tasks.hub.deployment import document
+from tasks.plan.charts import Packaged
 from tasks.seams import Folder, Seams
 from tasks.tools import helm
 
 FETCH_LIMIT = 300.0  # seconds for all archives
-
-
-@dataclass(frozen=True)
-class Inside:
-    """One chart, unpacked. path: of its values, such as daskhub.jupyterhub. crds: the documents of its crds/."""
-
-    path: str
-    name: str
-    version: str
-    app_version: str
-    crds: tuple[Mapping[str, Any], ...]
+LOCAL = "file://"
 
 
 @dataclass(frozen=True)
 class Chart:
-    """The chart that is deployed. folder: of this repository."""
+    """The chart that is deployed. folder: of this repository. named_in: what says so."""
 
     seams: Seams
     folder: str
-    _known: dict[str, list[Inside]] = field(default_factory=dict)
+    named_in: str = "deploy.chart in invoke.yaml"
+    _known: dict[str, list[Packaged]] = field(default_factory=dict)
 
     @property
     def _files(self) -> Folder:
@@ -45,7 +37,7 @@ class Chart:
 
     def metadata(self) -> dict[str, Any]:
         if self._files.read(f"{self.folder}/Chart.yaml") is None:
-            raise Refused(f"There is no chart in {self.folder}/: deploy.chart in invoke.yaml has to name its folder.")
+            raise Refused(f"There is no chart in {self.folder}/: {self.named_in} has to name its folder.")
         found: dict[str, Any] = document(self._files, f"{self.folder}/Chart.yaml")
         return found
 
@@ -67,7 +59,7 @@ class Chart:
 
     def missing(self) -> list[str]:
         """Archives that Chart.lock names and that are not there, or are something else under that name."""
-        return [name for name in map(_archive, self.locked()) if not self._is_there(name)]
+        return [_archive(entry) for entry in self.locked() if not self._is_there(entry)]
 
     def strangers(self) -> list[str]:
         """Archives that no dependency names: helm would render them too."""
@@ -90,6 +82,8 @@ class Chart:
 
     def _pull(self, entry: Mapping[str, Any], private: Path) -> None:
         name, repository = _archive(entry), str(entry.get("repository") or "")
+        if repository.startswith(LOCAL):
+            self.local(repository).fetch(private)  # helm packages what is in its charts/, be that nothing
         line = helm.pull(entry["name"], str(entry["version"]), repository, self.folder, str(private))
         ran = self.seams.run(line, limit=FETCH_LIMIT)
         if ran.exit != 0 or not (private / name).exists():
@@ -104,85 +98,96 @@ class Chart:
         for name in [_archive(entry) for entry in self.locked() if entry in other.locked()]:
             if (content := other._read(name)) is not None:
                 self._files.write(f"{self.folder}/charts/{name}", content)
+        for mine, theirs in zip(self._local_ones(), other._local_ones(), strict=False):
+            mine.borrow(theirs)
 
-    def _is_there(self, archive: str) -> bool:
-        content = self._read(archive)
-        if content is None:
-            return False
+    def archive(self, entry: Mapping[str, Any]) -> bytes | None:
+        """Of an entry of Chart.lock; None if it is not there, or something else under that name."""
+        return self._read(_archive(entry)) if self._is_there(entry) else None
+
+    def _is_there(self, entry: Mapping[str, Any]) -> bool:
+        name, repository = _archive(entry), str(entry.get("repository") or "")
+        content = self._read(name) or b""
         try:
-            top = next(iter(_charts(content, "")))
-        except (
-            tarfile.TarError,
-            zlib.error,
-            yaml.YAMLError,
-            Refused,
-            ValueError,
-            LookupError,
-            TypeError,
-            EOFError,
-            OSError,
-        ):
+            found = archive.read(content, name)
+            _ = [crd.documents for chart in found.all() for crd in chart.crds]
+        except (Refused, yaml.YAMLError):
             return False
-        return archive == f"{top.name}-{top.version}.tgz"
+        same = name == f"{found.name}-{found.version}.tgz"
+        return same and not (repository.startswith(LOCAL) and self.local(repository).differs_from(found))
+
+    def local(self, repository: str) -> Chart:
+        """The chart of a file:// dependency."""
+        folder = posixpath.normpath(posixpath.join(self.folder, repository.removeprefix(LOCAL)))
+        return Chart(self.seams, folder, f"{self.folder}/Chart.yaml")
+
+    def _local_ones(self) -> list[Chart]:
+        named = [str(entry.get("repository") or "") for entry in self.locked()]
+        return [self.local(repository) for repository in named if repository.startswith(LOCAL)]
+
+    def differs_from(self, packed: Packaged) -> bool:
+        """Whether this folder would be packaged as something else: a local chart is changed without a new version."""
+        if self.missing():
+            return True
+        inside = sorted(f"{chart.name}-{chart.version}.tgz" for chart in packed.charts)
+        if inside != sorted(map(_archive, self.locked())):
+            return True
+        own = {
+            path: content.removeprefix(BOM_UTF8)
+            for path, content in self._own_files()
+            if path not in ("Chart.yaml", "Chart.lock")
+        }
+        if ".helmignore" in own:  # what it names is not in the archive
+            own = {path: own.get(path, b"") for path in packed.files}
+        mine, theirs = (
+            helm.lock_digest(each.get("dependencies") or [], []) for each in (self.metadata(), packed.metadata)
+        )
+        return own != packed.files or mine != theirs
+
+    def _own_files(self, below: str = "") -> Iterator[tuple[str, bytes]]:
+        """Those that helm packages: it passes over what is hidden among templates."""
+        for name in self._files.names(f"{self.folder}/{below}"):
+            path = f"{below}{name}"
+            if path.startswith("templates/."):
+                continue
+            content = self._files.read(f"{self.folder}/{path}")
+            if content is not None:
+                yield path, content
+            elif path != "charts":
+                yield from self._own_files(f"{path}/")
 
     def _read(self, archive: str) -> bytes | None:
         return self._files.read(f"{self.folder}/charts/{archive}")
 
-    def inside(self) -> list[Inside]:
-        """Every chart in the archives, subcharts of subcharts included."""
+    def inside(self) -> list[Packaged]:
+        """Every chart in the archives, subcharts of subcharts included, with the path of its values."""
         if not self._known:
             self._known[""] = [
                 chart
                 for entry, locked in zip(self.metadata().get("dependencies") or [], self.locked(), strict=True)
-                for chart in _charts(self._read(_archive(locked)) or b"", "", entry.get("alias"))
+                for chart in self._packaged(entry, locked).all()
             ]
         return self._known[""]
+
+    def _packaged(self, entry: Mapping[str, Any], locked: Mapping[str, Any]) -> Packaged:
+        name = _archive(locked)
+        return archive.read(self._read(name) or b"", name, str(entry.get("alias") or entry["name"]))
+
+    def crds(self) -> list[Mapping[str, Any]]:
+        """The documents of all their crds/."""
+        return [document for chart in self.inside() for file in chart.crds for document in file.documents]
 
     def version_of(self, name: str) -> str:
         """Of a chart inside; "" if there is no such."""
         return next((chart.version for chart in self.named(name)), "")
 
-    def named(self, name: str) -> list[Inside]:
+    def path_of(self, name: str) -> str:
+        """Of its values; the name itself if there is no such."""
+        return next((chart.path for chart in self.named(name)), name)
+
+    def named(self, name: str) -> list[Packaged]:
         return [chart for chart in self.inside() if chart.name == name]
 
 
 def _archive(entry: Mapping[str, Any]) -> str:
     return f"{entry['name']}-{entry['version']}.tgz"
-
-
-def _charts(content: bytes, above: str, alias: str | None = None) -> Iterator[Inside]:
-    """The chart in an archive, then the charts in it, packed or not."""
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-        files = {
-            PurePosixPath(member.name): archive.extractfile(member).read()  # type: ignore[union-attr]
-            for member in archive
-            if member.isfile()
-        }
-    yield from _chart(files, min(files, key=lambda path: len(path.parts)).parts[0], above, alias)
-
-
-def _chart(files: Mapping[PurePosixPath, bytes], root: str, above: str, alias: str | None) -> Iterator[Inside]:
-    base = PurePosixPath(root)
-    metadata = load(files[base / "Chart.yaml"], f"{root}/Chart.yaml")
-    path = ".".join(filter(None, (above, alias or metadata["name"])))
-    yield Inside(
-        path,
-        metadata["name"],
-        str(metadata["version"]),
-        str(metadata.get("appVersion", "")),
-        tuple(_crds(files, base / "crds")),
-    )
-    for below in sorted({name.parts[len(base.parts) + 1] for name in files if name.is_relative_to(base / "charts")}):
-        inner = base / "charts" / below
-        if inner in files and below.endswith(".tgz"):
-            yield from _charts(files[inner], path)
-        elif inner / "Chart.yaml" in files:
-            yield from _chart(files, str(inner), path, None)
-
-
-def _crds(files: Mapping[PurePosixPath, bytes], folder: PurePosixPath) -> Iterator[Mapping[str, Any]]:
-    for name in sorted(files):
-        if name.is_relative_to(folder) and name.suffix in (".yaml", ".yml", ".json"):
-            for found in yaml.load_all(files[name], getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-                if isinstance(found, dict) and found.get("kind") == "CustomResourceDefinition":
-                    yield found

@@ -162,7 +162,7 @@ class Deploy:
 
     def _smoke_test(self, address: str) -> SmokeTest:
         hub = self.hub
-        dask = next((chart.path for chart in hub.chart.named("dask-gateway")), "")
+        dask = hub.chart.path_of("dask-gateway") if hub.chart.named("dask-gateway") else ""
         prefix = str(at(hub.values.document, f"{dask}.gateway.prefix") or "/services/dask-gateway").strip("/")
         gateway = f"{address}{prefix}" if dask else ""
         return SmokeTest(hub.seams.web, hub.seams.clock, address, self.smoke_token, gateway, self.work.pause)

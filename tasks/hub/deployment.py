@@ -43,6 +43,13 @@ def choose(folder: Folder, wanted: str) -> Deployment:
         raise Refused(f"{file} can't be understood ({error}): compare it with hubploy's documentation.") from None
 
 
+def environments(folder: Folder, deployment: Deployment) -> list[str]:
+    """Those that have a file."""
+    found = [*folder.names(deployment.folder("config")), *folder.names(deployment.folder("secrets"))]
+    stems = {name.removesuffix(".yaml") for name in found if name.endswith(".yaml")}
+    return sorted({stem.removesuffix(".example") for stem in stems} - {"common"})
+
+
 def refuse_unknown_environment(folder: Folder, deployment: Deployment, environment: str, with_: str) -> None:
     """hubploy takes three names and no others; helm any that has a file."""
     if with_ == "hubploy":

@@ -15,6 +15,7 @@ from invoke.context import Context
 
 from tasks import clusterconfig
 from tasks.amazon import Boto
+from tasks.charts.edits import refuse_half_done
 from tasks.connect import identity
 from tasks.errors import Refused
 from tasks.folder import DiskFolder
@@ -59,7 +60,7 @@ class Hub:
     @property
     def hub_values(self) -> Any:
         """What the values say to the jupyterhub chart, wherever in the charts that is; None if nothing."""
-        path = next((chart.path for chart in self.chart.named("jupyterhub")), "jupyterhub")
+        path = self.chart.path_of("jupyterhub")
         return at(self.values.document, path)
 
     @property
@@ -106,6 +107,7 @@ def opened(c: Context, deployment: str, environment: str, screen: Screen, images
         where = place(boto, root, private, chosen.cluster.region)
         seams = placed(outside, where)
         _refuse_missing_programs(seams, where)
+        refuse_half_done(seams.folder)
         chart = Chart(seams, str(c.config.deploy.chart))
         complete(chart, private, screen)
         tags = {image.name: tag(seams, chosen, image) for image in chosen.images}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tasks.errors import Refused
@@ -51,7 +52,6 @@ class Release:
     chart: Chart
     name: str
     namespace: str
-    _capabilities: list[Any] = field(default_factory=list)
 
     @property
     def _helm(self) -> Helm:
@@ -113,34 +113,30 @@ class Release:
 
     def _capable(self) -> tuple[str, list[str]]:
         """The cluster's version, and what it serves together with what the chart's own CRDs will."""
-        version, served = self._served()
-        own = {api for chart in self.chart.inside() for crd in chart.crds for api in serves(crd)}
+        version, served = self._served
+        own = {api for crd in self.chart.crds() for api in serves(crd)}
         return version, sorted({*served, *own})
 
+    @cached_property
     def _served(self) -> tuple[str, list[str]]:
         """The cluster's version, and what it serves as it is: no chart is needed to know that."""
-        if not self._capabilities:
-            kubectl = self.way.kubectl
-            version = json.loads(self.way.ask(kubectl.server_version()).stdout)["serverVersion"]["gitVersion"]
-            apis = set(self.way.ask(kubectl.api_versions()).stdout.split())
-            # Not refused if it fails: one aggregated API that is out of order would be enough for that.
-            for line in self._run(kubectl.api_resources()).stdout.splitlines():
-                apis.add("/".join((line.split()[-3], line.split()[-1])))
-            self._capabilities += [version, sorted(apis)]
-        return self._capabilities[0], self._capabilities[1]
+        kubectl = self.way.kubectl
+        version = json.loads(self.way.ask(kubectl.server_version()).stdout)["serverVersion"]["gitVersion"]
+        apis = set(self.way.ask(kubectl.api_versions()).stdout.split())
+        # Not refused if it fails: one aggregated API that is out of order would be enough for that.
+        for line in self._run(kubectl.api_resources()).stdout.splitlines():
+            apis.add("/".join((line.split()[-3], line.split()[-1])))
+        return version, sorted(apis)
 
     def difference(self, values: Values, revisions: Sequence[Revision]) -> Difference:
-        """Against the last good revision. What differs at each rendering is taken out first, if anything differs."""
+        """Against the last good revision, without what differs at each rendering."""
         before, after = self.deployed(revisions), self.rendered(values)
         if before is None:
             return Difference(
                 tuple(manifest.changes({}, after)), first=True, crds=self.outdated_crds(), old_crds=self.old_crds()
             )
         old = manifest.objects(before.manifest, self.namespace)
-        found = manifest.changes(old, after)
-        if found:
-            random = manifest.random_places(after, self.rendered(values))
-            found = manifest.changes(manifest.settled(old, random), manifest.settled(after, random))
+        found = manifest.lasting_changes(old, after, [(after, lambda: self.rendered(values))])
         told = valuesdiff.differences(before.values, values.document, values.secret)
         return Difference(
             tuple(found), tuple(told), tuple(self.drift(old)), False, self.outdated_crds(), self.old_crds()
@@ -155,7 +151,7 @@ class Release:
         return tuple(self._servable()[1])
 
     def _servable(self) -> tuple[list[Mapping[str, Any]], list[str]]:
-        return servable([crd for chart in self.chart.inside() for crd in chart.crds], self.apis)
+        return servable(self.chart.crds(), self.apis)
 
     def outdated_crds(self) -> tuple[Change, ...]:
         """helm installs CRDs once and never looks at them again."""
@@ -168,7 +164,7 @@ class Release:
         What was added to them, and no revision ever named, is not seen: neither would a deploy take it away. Nor is
         what the cluster does not serve any more in the form that the revision has.
         """
-        _, served = self._served()
+        _, served = self._served
         lasting = [item for item in old.values() if not manifest.is_hook(item) and item.get("apiVersion") in served]
         return self.compare(lasting, "deployed.json") if lasting else []
 

@@ -12,7 +12,7 @@ from tasks.folder import DiskFolder
 from tasks.hub import values
 from tasks.hub.access import Way, placed
 from tasks.hub.chart import Chart
-from tasks.hub.deployment import choose, names
+from tasks.hub.deployment import choose, environments, names
 from tasks.hub.opened import tag
 from tasks.hub.release import Release
 from tasks.hub.show import summary
@@ -24,14 +24,6 @@ from tasks.private import private_folder
 from tasks.seams import Place
 from tasks.session import Session
 from tasks.tools.kubectl import Kubectl
-
-
-def environments(session: Session, deployment: Deployment) -> list[str]:
-    """Those that have a file."""
-    folder = session.seams.folder
-    found = [*folder.names(deployment.folder("config")), *folder.names(deployment.folder("secrets"))]
-    stems = {name.removesuffix(".yaml") for name in found if name.endswith(".yaml")}
-    return sorted({stem.removesuffix(".example") for stem in stems} - {"common"})
 
 
 def hubs(session: Session, kubectl: Kubectl) -> list[HubState]:
@@ -53,7 +45,7 @@ def _hubs(session: Session, kubectl: Kubectl, private: Path) -> Iterator[HubStat
     for name in names(seams.folder):
         deployment = choose(seams.folder, name)
         way = Way(seams, private, deployment.cluster, session.identity, "", kubectl, None)
-        for environment in environments(session, deployment):
+        for environment in environments(seams.folder, deployment):
             release = Release(way, chart, deployment.release(environment), str(session.settings.deploy.namespace))
             try:
                 if revisions := release.history():

@@ -18,6 +18,7 @@ from tasks.plan.manifest import merged, nested, overlap
 from tasks.plan.redact import Redactor
 from tasks.seams import Ran, Seams
 from tasks.tools import helm, sops
+from tasks.valuesfile import lines
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,22 @@ def read(seams: Seams, deployment: Deployment, environment: str, tags: Mapping[s
 
 
 def read_example(seams: Seams, deployment: Deployment, environment: str, tags: Mapping[str, str]) -> Values:
-    """The same with the secrets of the example, which are none: for who has no key."""
+    """The same with the secrets of the example, which are none: for who has no key. Where there is no example, with the
+    encrypted texts."""
     sources = _files(seams, deployment, environment)
-    file = example_of(deployment.secrets_file(environment))
-    if seams.folder.read(file) is None:
-        raise Refused(f"{file} is missing, which stands for the secrets where they can't be decrypted: add it.")
-    example = Source(file, file, _mapping(document(seams.folder, file), file))
+    encrypted = deployment.secrets_file(environment)
+    file = next((name for name in (example_of(encrypted), encrypted) if seams.folder.read(name) is not None), "")
+    if not file:
+        raise Refused(
+            f"{example_of(encrypted)} is missing, which stands for the secrets where they can't be decrypted: add it."
+        )
+    example = Source(file, file, mapping(document(seams.folder, file), file))
     return Values((*sources, example), _images(deployment, tags))
 
 
 def _files(seams: Seams, deployment: Deployment, environment: str) -> list[Source]:
     sources = [
-        Source(file, file, _mapping(document(seams.folder, file), file))
+        Source(file, file, mapping(document(seams.folder, file), file))
         for file in deployment.values_files(environment)
         if seams.folder.read(file) is not None
     ]
@@ -116,7 +121,7 @@ def _secrets(seams: Seams, file: str, private: Path) -> Source:
     ran = seams.run(sops.decrypt(file, str(target)), limit=READ_LIMIT)
     if ran.exit != 0:
         raise Refused(_why_not_decrypted(file, ran))
-    return Source(file, str(target), _mapping(load(target.read_bytes(), file), file), secret=True)
+    return Source(file, str(target), mapping(load(target.read_bytes(), file), file), secret=True)
 
 
 def _why_not_decrypted(file: str, ran: Ran) -> str:
@@ -134,7 +139,7 @@ def _why_not_decrypted(file: str, ran: Ran) -> str:
     return f"{file} can't be decrypted (sops ended with {ran.exit}): `sops --decrypt {file}` tells more."
 
 
-def _mapping(found: Any, file: str) -> Mapping[str, Any]:
+def mapping(found: Any, file: str) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         raise Refused(f"{file} is no mapping of keys to values: mend it.")
     return found
@@ -142,16 +147,5 @@ def _mapping(found: Any, file: str) -> Mapping[str, Any]:
 
 def line_of(content: bytes, path: Sequence[str]) -> int | None:
     """The line of a values file in which a key stands, or the deepest of its parents that does; None if none does."""
-    import yaml
-
-    node = yaml.compose(content, Loader=yaml.SafeLoader)
-    line = None
-    for key in path:
-        entries = node.value if isinstance(node, yaml.MappingNode) else []
-        found = next(((name, value) for name, value in entries if name.value == key), None)
-        if found is None and isinstance(node, yaml.SequenceNode) and key.isdecimal() and int(key) < len(node.value):
-            found = (node.value[int(key)], node.value[int(key)])
-        if found is None:
-            return line
-        line, node = found[0].start_mark.line + 1, found[1]
-    return line
+    found = lines(content)
+    return next((found[tuple(path[:end])] for end in range(len(path), 0, -1) if tuple(path[:end]) in found), None)

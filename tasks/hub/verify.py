@@ -110,7 +110,7 @@ class Verification:
         return f"; its load balancer is {balancer}, which its name in DNS has to point to" if balancer else ""
 
     def _hub_values(self, *keys: str) -> Any:
-        path = next((chart.path for chart in self.release.chart.named("jupyterhub")), "jupyterhub")
+        path = self.release.chart.path_of("jupyterhub")
         return at(self.values.document, ".".join((path, *keys)))
 
     def _balancer(self) -> str:

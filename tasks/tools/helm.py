@@ -98,6 +98,11 @@ def pull(name: str, version: str, repository: str, chart: str, folder: str) -> l
     return ["helm", "pull", name, f"--repo={repository}", f"--version={version}", f"--destination={folder}"]
 
 
+def dependency_update(chart: str) -> list[str]:
+    """Resolves Chart.yaml's versions, writes Chart.lock, and puts the archives into charts/."""
+    return ["helm", "dependency", "update", chart]
+
+
 def version() -> list[str]:
     return ["helm", "version", "--template={{.Version}}"]
 

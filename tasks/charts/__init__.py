@@ -1,0 +1,1 @@
+"""Charts in repositories and archives, and what raising the hub's chart does: `invoke bump-daskhub`."""
